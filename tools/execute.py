@@ -1,0 +1,121 @@
+"""Execute the chapter's notebooks in the order of reading, where their content changed, into _build/executed.
+
+A notebook is executed again when its code, the code of a notebook before it, utils.py, the data or the lock changed;
+when only prose changed, its outputs are attached to the new text. The result is `_build/executed/VARIANT/NAME.ipynb`
+with `NAME.key` beside it; the variant is `demo`, or another one for the settings of `make book PHOTOS=folder`.
+"""
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
+
+import notebooks
+from notebooks import BUILD, CHAPTER, digest, file_digest
+
+# One code path of the numeric libraries wherever reference outputs are made, so that they agree between processors.
+REPRODUCIBLE = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',
+                'PYTHONHASHSEED': '0', 'TQDM_DISABLE': '1'}
+# Errors whose text is a sentence for the reader; of others the type is told too.
+SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError'}
+
+
+def inputs(chosen):
+    """Hash everything besides the notebooks that their outputs depend on."""
+    files = [Path('utils.py'), Path('requirements.lock'), CHAPTER / 'matplotlibrc', *Path('data').glob('*.*'),
+             *(path for path in Path('img').glob('*.*') if path.suffix != '.md')]
+    contents = [(str(path), file_digest(path)) for path in sorted(files) if path.is_file()]
+    photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []
+    listing = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in photos if path.is_file()]
+    return digest(contents, listing, sorted(chosen.items()), sorted(REPRODUCIBLE.items()))
+
+
+def run(notebook, page, seconds):
+    """Execute all cells of a notebook in a fresh kernel and normalise its outputs.
+
+    Raises RuntimeError with one sentence that names the notebook and the cell.
+    """
+    count, current = len(notebooks.code_cells(notebook)), 0
+    with tqdm(total=count, desc=page.stem, disable=False, bar_format='{desc}: cell {n} of {total}, {elapsed}') as bar:
+
+        def start(cell, cell_index):
+            nonlocal current
+            current += cell.cell_type == 'code'
+
+        def done(cell, cell_index, execute_reply):
+            bar.update()
+
+        client = NotebookClient(notebook, timeout=seconds, record_timing=False, coalesce_streams=True,
+                                resources={'metadata': {'path': str(CHAPTER)}}, kernel_name='python3',
+                                extra_arguments=['--log-level=ERROR'],
+                                on_cell_start=start, on_cell_executed=done)
+        try:
+            client.execute()
+        except CellTimeoutError:
+            raise RuntimeError(f'{page}, code cell {current}: it ran longer than {seconds} s and was stopped') from None
+        except DeadKernelError:
+            raise RuntimeError(f'{page}, code cell {current}: the kernel died, perhaps for lack of memory') from None
+        except CellExecutionError as error:
+            sentence = (error.evalue.strip() or 'no message').splitlines()[-1]
+            kind = '' if error.ename in SPOKEN else f'{error.ename}: '
+            raise RuntimeError(f'{page}, code cell {current}: {kind}{sentence}') from None
+    notebook.metadata = nbformat.from_dict(notebooks.METADATA)  # the kernel adds its exact version
+
+
+def execute(chosen, force, seconds):
+    """Bring the executed notebooks up to date; return their paths, in the order of reading."""
+    folder = BUILD / 'executed' / notebooks.variant(chosen)
+    key, paths = inputs(chosen), []
+    for page in notebooks.pages():
+        notebook = notebooks.read_page(page)
+        cells = notebooks.code_cells(notebook)
+        key = digest(key, page.name, [(cell.source, cell.metadata) for cell in cells])
+        path, key_file = folder / f'{page.stem}.ipynb', folder / f'{page.stem}.key'
+        if not force and path.exists() and key_file.exists() and key_file.read_text() == key:
+            notebooks.attach_outputs(notebook, nbformat.read(path, as_version=4))
+        else:
+            run(notebook, page, seconds)
+        text = nbformat.writes(notebook) + '\n'
+        if not path.exists() or path.read_text() != text:
+            key_file.unlink(missing_ok=True)  # killed between the two writes, the notebook counts as outdated
+            notebooks.write_atomically(path, text)
+        notebooks.write_atomically(key_file, key)
+        paths.append(path)
+    return paths
+
+
+def main():
+    """Execute what changed; on an error say it in one sentence and leave no rendered site that looks new."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--force', action='store_true', help='execute every notebook again')
+    parser.add_argument('--update', action='store_true', help='copy the results beside the pages (make notebooks)')
+    parser.add_argument('--timeout', type=int, default=3600, help='seconds that a cell may take')
+    options = parser.parse_args()
+    try:
+        chosen = notebooks.settings()
+        if options.update and chosen:
+            raise ValueError(f'the reference notebooks show the demo data: unset {", ".join(chosen)}')
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
+    os.environ.update(REPRODUCIBLE, **chosen)
+    with notebooks.exclusive():
+        try:
+            paths = execute(chosen, options.force, options.timeout)
+        except (OSError, RuntimeError) as error:
+            shutil.rmtree(notebooks.site(chosen), ignore_errors=True)  # an old page must not look new
+            sys.exit(str(error))
+        for path in paths if options.update else []:
+            notebooks.write_atomically(CHAPTER / path.name, path.read_text())
+
+
+if __name__ == '__main__':
+    os.chdir(notebooks.ROOT)
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit('stopped: the finished notebooks are kept')

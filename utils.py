@@ -211,12 +211,17 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
 
 def _step(data, label, net, loss, trainer, devices):
     """Update the network on one batch; return the summed loss, the number of right answers and of pictures."""
-    devices = devices[:len(data)]
-    data, label = (gluon.utils.split_and_load(part, devices, even_split=False) for part in (data, label))
+    size, spare = len(data), max(0, len(devices) - len(data))
+    weight = nd.array([1] * size + [0] * spare)  # a device without a picture gets one that counts nothing
+    if spare:
+        data, label = (nd.concat(part, *[part[:1]] * spare, dim=0) for part in (data, label))
+    data, label, weight = (gluon.utils.split_and_load(part, devices, even_split=False)
+                           for part in (data, label, weight))
     with autograd.record():
         outputs = [net(x) for x in data]
-        losses = [loss(out, y) for out, y in zip(outputs, label)]
+        losses = [loss(out, y) * w for out, y, w in zip(outputs, label, weight)]
     autograd.backward(losses)
-    trainer.step(sum(len(y) for y in label))
-    correct = sum(int((out.argmax(axis=1) == y).sum().asscalar()) for out, y in zip(outputs, label))
-    return sum(float(part.sum().asscalar()) for part in losses), correct, sum(len(y) for y in label)
+    trainer.step(size)
+    correct = sum(float(((out.argmax(axis=1) == y) * w).sum().asscalar())
+                  for out, y, w in zip(outputs, label, weight))
+    return sum(float(part.sum().asscalar()) for part in losses), correct, size

@@ -41,7 +41,7 @@ def pack(rows, renders, data, split):
 
 
 def main():
-    """Pack the three splits and copy the manifest beside them."""
+    """Pack the three splits, copy the manifest beside them and list the checksums of all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('renders', type=Path)
     parser.add_argument('data', type=Path)
@@ -60,9 +60,12 @@ def main():
             part.unlink()
         sys.exit(f'the record files take {size / 1e6:.1f} MB, over the limit of {LIMIT / 1e6:.0f}: '
                  'lower the quality in photograph.py')
-    manifest = arguments.data / 'manifest.csv.part'
-    manifest.write_bytes((arguments.renders / 'manifest.csv').read_bytes())
-    for part in [*parts, manifest]:
+    parts.append(arguments.data / 'manifest.csv.part')
+    parts[-1].write_bytes((arguments.renders / 'manifest.csv').read_bytes())
+    checksums = ''.join(f'{hashlib.sha256(part.read_bytes()).hexdigest()}  {part.stem}\n' for part in parts)
+    parts.append(arguments.data / 'checksums.txt.part')
+    parts[-1].write_text(checksums)
+    for part in parts:
         os.replace(part, part.with_suffix(''))
     print(f'{len(rows)} pictures, {size / 1e6:.1f} MB in {arguments.data}')
 

@@ -89,7 +89,7 @@ def test_a_broken_lock_leaves_the_old_environment(tmp_path, texts):
     (tmp_path / 'requirements.lock').write_text(re.sub('sha256:.', 'sha256:0', texts[2]))
     shutil.copy('build.yml', tmp_path)
     (tmp_path / '.venv').mkdir()
-    (tmp_path / '.venv' / 'old').touch()
+    (tmp_path / '.venv' / 'lock-old').touch()
     result = setup(tmp_path, os.environ['PATH'])
     assert result.returncode == 1 and 'requirements.lock is damaged' in result.stderr
-    assert os.listdir(tmp_path / '.venv') == ['old'] and not (tmp_path / '.venv.previous').exists()
+    assert os.listdir(tmp_path / '.venv') == ['lock-old'] and not (tmp_path / '.venv.previous').exists()

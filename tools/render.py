@@ -44,14 +44,27 @@ def configuration(edition, work):
     return Config(config_fname=str(work / edition))
 
 
+def for_d2lbook(text):
+    """Adapt a text cell: code that is only shown, and marks in tables, which d2lbook shortens after the layout.
+
+    Written as raw roles, the marks are as wide in pandoc's table as they are in Sphinx's.
+    """
+    def role(mark):
+        return f'`` :{"eq" if mark[1] == "eqref" else mark[1]}:`{mark[2]}` ``{{=rst}}'
+
+    lines = text.replace('```python .noeval', '```python').split('\n')
+    return '\n'.join(re.sub(r':(ref|numref|eqref|cite):`([^`]+)`', role, line) if line.lstrip().startswith('|')
+                     else line for line in lines)
+
+
 def prepare_pages(config, executed):
     """Lay the pages, with the outputs of the executed notebooks, where d2lbook expects executed notebooks."""
     for name in Builder(config)._find_md_files()[0]:
         page = Path(name)
         notebook = notebooks.read_page(page)
         for cell in notebook.cells:
-            if cell.cell_type == 'markdown':  # what jupytext leaves as text, d2lbook would not show as code
-                cell.source = cell.source.replace('```python .noeval', '```python')
+            if cell.cell_type == 'markdown':
+                cell.source = for_d2lbook(cell.source)
         if notebooks.code_cells(notebook):
             try:
                 notebooks.attach_outputs(notebook, nbformat.read(executed / f'{page.stem}.ipynb', as_version=4))
@@ -62,17 +75,6 @@ def prepare_pages(config, executed):
         nbformat.write(notebook, target)
 
 
-def mend_tables(rst_dir):
-    """Pad the cells of tables that d2lbook made narrower when it turned its marks, such as :numref:, into roles."""
-    def pad(role):
-        return role[0] + ' ' * (5 if role[1] == 'eq' else 2)
-
-    for file in Path(rst_dir).rglob('*.rst'):
-        lines = file.read_text().split('\n')
-        file.write_text('\n'.join(re.sub(r':(ref|numref|eq|cite):`[^`]+`', pad, line) if line.lstrip().startswith('|')
-                                  else line for line in lines))
-
-
 def render(edition, executed, work):
     """Render one edition; return its folder. Raises RuntimeError with Sphinx's warnings if there are any."""
     config = configuration(edition, work)
@@ -80,7 +82,6 @@ def render(edition, executed, work):
     log = work / 'log'
     with open(log, 'w') as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         Builder(config).rst()
-    mend_tables(config.rst_dir)
     shutil.copytree('static', Path(config.rst_dir, '_static'), dirs_exist_ok=True)
     html = work / 'html'
     command = [sys.executable, '-m', 'sphinx', '-b', 'html', '-W', '--keep-going', '-q', config.rst_dir, html]
@@ -98,6 +99,9 @@ def main():
         chosen = notebooks.settings()
     except OSError as error:
         sys.exit(str(error))
+    # pandoc comes with the package pypandoc
+    os.environ['PATH'] = os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ['PATH']])
+    logging.getLogger().setLevel(logging.WARNING)
     executed, site = BUILD / 'executed' / notebooks.variant(chosen), notebooks.site(chosen)
     with notebooks.exclusive():
         key, key_file, work = sources(executed), site / '.key', site.with_name('work')
@@ -119,7 +123,4 @@ def main():
 
 if __name__ == '__main__':
     os.chdir(notebooks.ROOT)
-    # pandoc comes with the package pypandoc
-    os.environ['PATH'] = os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ['PATH']])
-    logging.getLogger().setLevel(logging.WARNING)
     main()

@@ -4,7 +4,6 @@
 set -euo pipefail
 stamp=$1
 libraries='libgomp1 libquadmath0'  # mxnet does not import without them, and a bare Debian lacks them
-log=$(mktemp)
 
 fail() {
     echo "make: $1" >&2
@@ -42,13 +41,17 @@ check_libraries() {
     fail "mxnet needs the system libraries $libraries, please type: sudo sh -c '$command'"
 }
 
+announce() {
+    echo "Installing $(grep -c '^[a-z0-9].*==' requirements.lock) packages into .venv (once; one to three minutes)"
+}
+
 install() {
     [ -t 1 ] && terminal=1 || terminal=
     if ! "$@" 2>&1 | tee "$log" | awk -v terminal="$terminal" '/from -r/ && terminal {printf "\r%d packages", ++n}
                                                                END {if (n) print ""}'
     then
         reason=$(grep -iE 'error|hash' "$log" | tail -n 1 || true)
-        if grep -qE 'HASHES|Hash mismatch|[Ii]nvalid requirement|--hash|Couldn.t parse|Expected|no requirement|at least one requirement' "$log"; then
+        if grep -qE "HASHES|Hash mismatch|[Ii]nvalid requirement|--hash|Couldn.t parse|Expected" "$log"; then
             fail "requirements.lock is damaged, $restore ($reason)"
         elif grep -qiE 'connection|resolve host|name resolution|timed out|network|dns error|error sending' "$log"; then
             fail "the packages cannot be downloaded, is there a network? make needs it once ($reason)"
@@ -64,16 +67,20 @@ done
 exec 9< requirements.lock
 flock 9  # a second make waits, and finds the stamp
 if [ -e "$stamp" ]; then exit; fi
-if [ -d .venv ]; then rm -rf .venv.previous; mv .venv .venv.previous; fi
+log=$(mktemp)
 trap cleanup EXIT
 trap 'exit 130' INT TERM
+if ls .venv/lock-* > /dev/null 2>&1; then  # complete, of another lock: kept until the new one is there
+    rm -rf .venv.previous
+    mv .venv .venv.previous
+fi
+rm -rf .venv
 
-total=$(grep -c '^[a-z0-9].*==' requirements.lock || true)
-echo "Installing $total packages into .venv (once; one to three minutes)"
 python=$(find_python)
 if [ -n "$python" ]; then
     "$python" -m venv .venv || fail "$python cannot make .venv"
     check_libraries
+    announce
     # Debian 12's pip 23.0.1 cannot build one of the packages, so pip itself comes first
     sed -n '/^pip==/,/[^\\]$/p' requirements.lock > .venv/pip.lock
     install .venv/bin/python -m pip install --require-hashes --no-deps -r .venv/pip.lock
@@ -81,6 +88,7 @@ if [ -n "$python" ]; then
 elif command -v uv > /dev/null; then
     uv venv --quiet --python 3.11 .venv || fail 'uv cannot make .venv with Python 3.11'
     check_libraries
+    announce
     install uv pip install --python .venv/bin/python --require-hashes --no-deps -r requirements.lock
 else
     fail 'Python 3.11 with its venv module is missing: install python3.11-venv (Debian 12: python3-venv) or uv'

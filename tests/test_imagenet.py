@@ -1,0 +1,88 @@
+"""The converted ImageNet weights, against a forward pass in NumPy and against photographs."""
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mxnet import nd
+from numpy.lib.stride_tricks import sliding_window_view
+
+import utils
+from data import imagenet
+
+PHOTOS = Path(__file__).parents[2] / 'shared' / 'photos' / 'imagenet_sample'
+PICTURE = Path(__file__).parents[1] / 'img' / 'real_hotdog.jpg'
+
+
+def convolve(x, kernel, bias, stride=1, padding=0):
+    """Convolve x (height, width, in) with a kernel (height, width, in, out)."""
+    x = np.pad(x, ((padding, padding), (padding, padding), (0, 0)))
+    windows = sliding_window_view(x, kernel.shape[:2], axis=(0, 1))[::stride, ::stride]
+    return np.tensordot(windows, kernel, axes=([3, 4, 2], [0, 1, 2])) + bias.reshape(-1)
+
+
+def pool(x):
+    """Take the maximum over 3 x 3 windows, two apart, the last one cut (Gluon's ceil_mode)."""
+    height, width = (-(-(n - 3) // 2) * 2 + 3 for n in x.shape[:2])
+    x = np.pad(x, ((0, height - x.shape[0]), (0, width - x.shape[1]), (0, 0)), constant_values=-np.inf)
+    return sliding_window_view(x, (3, 3), axis=(0, 1))[::2, ::2].max(axis=(3, 4))
+
+
+def squeezenet(weights, x):
+    """Run SqueezeNet 1.1 with the packaged weights on a picture (height, width, BGR less its mean)."""
+    def relu(x):
+        return np.maximum(x, 0)
+    x = pool(relu(convolve(x, *weights['conv1'], stride=2)))
+    for number in range(2, 10):
+        fire = {part: weights[f'fire{number}/{part}'] for part in ('squeeze1x1', 'expand1x1', 'expand3x3')}
+        x = relu(convolve(x, *fire['squeeze1x1']))
+        x = relu(np.concatenate([convolve(x, *fire['expand1x1']), convolve(x, *fire['expand3x3'], padding=1)], axis=2))
+        if number in (3, 5):
+            x = pool(x)
+    return relu(convolve(x, *weights['conv10'])).mean(axis=(0, 1))
+
+
+def test_gluon_agrees_with_a_forward_pass_in_numpy():
+    pixels = utils.read_picture(PICTURE)
+    weights = imagenet.read_weights(imagenet._weights_file())
+    expected = squeezenet(weights, pixels.asnumpy()[:, :, ::-1] - imagenet.BGR_MEAN)
+    found = utils.pretrained_net()(utils.normalise(pixels))[0].asnumpy()
+    assert np.allclose(found, expected, rtol=1e-3, atol=1e-3)
+    assert found.argmax() == 934 == imagenet.class_names().index('hotdog')
+    assert imagenet.class_names()[713] == 'photocopier'
+
+
+@pytest.mark.skipif(not PHOTOS.exists(), reason='the photographs for checking are not here')
+def test_top_1_accuracy_on_photographs():
+    net, files = utils.pretrained_net(), sorted(PHOTOS.iterdir())
+    net.hybridize(static_alloc=True)
+    batches = [nd.concat(*(utils.normalise(utils.read_picture(file)) for file in files[i:i + 50]), dim=0)
+               for i in range(0, 1000, 50)]
+    predicted = np.concatenate([net(batch).asnumpy().argmax(axis=1) for batch in batches])
+    assert (predicted == np.arange(1000)).mean() >= 0.58
+
+
+class Malicious:
+    """Run a command when it is unpickled by a careless reader."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path):
+    path, trace = tmp_path / 'weights.pkl', tmp_path / 'trace'
+    path.write_bytes(pickle.dumps({'conv1': Malicious(trace)}))
+    with pytest.raises(ValueError, match='holds more than arrays'):
+        imagenet.read_weights(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    assert not trace.exists()
+
+
+def test_another_file_is_refused(tmp_path):
+    path = tmp_path / 'weights.pkl'
+    path.write_bytes(pickle.dumps({'conv1': [np.zeros(3)]}))
+    with pytest.raises(ValueError, match='install ndf 0.1.4 again'):
+        imagenet.read_weights(path)

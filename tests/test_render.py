@@ -1,0 +1,98 @@
+"""tools/render.py on a book of two small pages: what it leaves, when it repeats, and what a fault leaves."""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import localise
+import notebooks
+
+TOOLS = notebooks.ROOT / 'tools'
+SITE = Path('_build/html')
+
+
+PAGE = r"""# 章
+:label:`chap_one`
+
+见 :numref:`chap_one`、:numref:`fig_one` 与 :eqref:`eq_one`。
+
+![图的说明](../img/favicon.svg)
+:label:`fig_one`
+
+$$y = x^2.$$
+:eqlabel:`eq_one`
+
+文字。
+
+| 一 | 二 |
+| --- | --- |
+| :numref:`chap_one` | :eqref:`eq_one` |
+
+```python .noeval
+not_run = True
+```
+
+```python .input
+import matplotlib.pyplot as plt
+
+_ = plt.plot([1, 2])
+print('输出', 6 * 7)
+```
+"""
+
+
+def run(tool):
+    code = f'import sys; sys.path.insert(0, {str(TOOLS)!r}); import {tool}; {tool}.main()'
+    return subprocess.run([sys.executable, '-c', code], text=True, capture_output=True)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ('static', 'img'):
+        shutil.copytree(notebooks.ROOT / folder, folder)
+    for file in ('config.ini', 'refs.bib'):
+        shutil.copy(notebooks.ROOT / file, file)
+    for folder in ('chapter_fine_tuning', 'tools', 'data'):
+        os.mkdir(folder)
+    for file in ('utils.py', 'requirements.lock', 'chapter_fine_tuning/matplotlibrc'):
+        Path(file).touch()
+    Path('index.md').write_text('# 书\n\n```toc\n:numbered:\n\nchapter_fine_tuning/index\n```\n')
+    Path('chapter_fine_tuning/index.md').write_text(PAGE)
+    assert run('execute').returncode == 0
+    return tmp_path
+
+
+def test_the_site_is_complete_local_and_made_once(book):
+    result = run('render')
+    assert result.returncode == 0, result.stderr
+    page = (SITE / 'chapter_fine_tuning/index.html').read_text()
+    for part in ('输出 42', 'output_index_', '图1', '1节', '(1.1)', 'not_run', 'tex-svg-full.js', 'lang="zh-CN"'):
+        assert part in page, part
+    assert '.noeval' not in page and '```' not in page and ':label:' not in page
+    assert len(list(SITE.glob('_static/material-design-lite-1.3.0/material.*'))) == 1
+    made = (SITE / 'index.html').stat().st_mtime_ns
+    assert 'up to date' in run('render').stdout and (SITE / 'index.html').stat().st_mtime_ns == made
+    page = Path('chapter_fine_tuning/index.md')
+    page.write_text(page.read_text() + '\n见 :numref:`chap_missing`。\n')
+    assert run('execute').returncode == 0
+    result = run('render')
+    assert result.returncode == 1 and 'chap_missing' in result.stderr and not SITE.exists()
+
+
+def test_pages_that_were_not_executed_are_not_rendered(book):
+    shutil.rmtree('_build/executed')
+    result = run('render')
+    assert result.returncode == 1 and not SITE.exists()
+    assert result.stderr.splitlines()[-1] == 'chapter_fine_tuning/index.md is not executed yet: run make book'
+
+
+@pytest.mark.parametrize('text, remote', [
+    ('<script src="https://x.org/a.js">', True), ('<link rel="stylesheet" href="//x.org/a.css">', True),
+    ("url('//fonts.example/a.woff')", True), ('<img alt="" src="http://x.org/a.png">', True),
+    ('<a href="https://x.org">', False), ('<img src="../a.png">', False), ('url(data:image/png)', False)])
+def test_remote_requests_are_noticed(text, remote):
+    assert bool(localise.REMOTE.search(text)) is remote

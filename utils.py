@@ -190,7 +190,8 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
     try:
         for epoch in range(1, num_epochs + 1):
             start, total, correct, count = time.time(), 0.0, 0, 0
-            for number, (data, label) in enumerate(tqdm(train_iter, desc=f'epoch {epoch}', unit='batch', leave=False), 1):
+            batches = tqdm(train_iter, desc=f'epoch {epoch}', unit='batch', leave=False)
+            for number, (data, label) in enumerate(batches, 1):
                 batch_loss, batch_correct, real = _step(data, label, net, loss, trainer, devices)
                 if not np.isfinite(batch_loss):
                     raise FloatingPointError(f'the loss is {batch_loss} in epoch {epoch}, batch {number}: '

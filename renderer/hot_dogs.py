@@ -497,16 +497,14 @@ def mayonnaise(r, dog):
 
 
 COMBINATIONS = [toppings for often, toppings in [
-    (30, [mustard]), (18, [ketchup]), (20, [mustard, ketchup]), (8, []), (2, [chilli]), (3, [chilli, mustard]),
-    (2, [chilli, raw_onions]), (2, [chilli, shredded_cheese]), (1, [chilli, cheese_sauce]), (2, [cheese_sauce]),
-    (2, [shredded_cheese]), (1, [sauerkraut]), (3, [sauerkraut, mustard]), (1, [cooked_onions, mustard]),
-    (1, [cooked_onions, ketchup]), (2, [relish]), (4, [relish, mustard]), (4, [relish, mustard, ketchup]),
-    (4, [raw_onions, mustard]), (3, [raw_onions, ketchup]), (5, [leaves, mustard]), (4, [leaves, ketchup]),
+    (34, [mustard]), (22, [ketchup]), (26, [mustard, ketchup]), (8, []), (1, [chilli]), (3, [chilli, mustard]),
+    (1, [chilli, raw_onions]), (1, [chilli, cheese_sauce]), (2, [cheese_sauce]), (2, [sauerkraut, mustard]),
+    (1, [cooked_onions, mustard]), (2, [relish]), (5, [relish, mustard]), (5, [relish, mustard, ketchup]),
+    (4, [raw_onions, mustard]), (3, [raw_onions, ketchup]), (7, [leaves, mustard]), (6, [leaves, ketchup]),
     (3, [tomatoes, spear, mustard, relish]), (2, [leaves, tomatoes, mayonnaise]), (3, [slices, mustard]),
-    (3, [slices, ketchup]), (2, [slices, mayonnaise]),
-    (3, [bacon, mustard]), (1, [bacon]), (1, [bacon, cooked_onions]), (2, [salsa]), (1, [coleslaw]),
-    (1, [coleslaw, mustard]), (1, [shredded_lettuce, ketchup]), (1, [shredded_lettuce, tomatoes, mustard]),
-    (2, [spear, mustard])
+    (3, [slices, ketchup]), (1, [slices, mayonnaise]), (3, [bacon, mustard]), (1, [bacon]), (2, [salsa]),
+    (1, [coleslaw, mustard]), (1, [shredded_lettuce, ketchup]), (1, [shredded_cheese, ketchup]),
+    (1, [shredded_lettuce, tomatoes, mustard]), (2, [spear, mustard])
 ] for _ in range(often)]
 
 
@@ -514,7 +512,7 @@ COMBINATIONS = [toppings for often, toppings in [
 
 def dress(r, toppings=None, style=None, cut=None, look=None):
     """Make one dog at the origin: bun, sausage, toppings; one slit at its side is tipped over."""
-    style = style or r.choice(['top'] * 6 + ['side'] * 2 + ['open'] * 2 + ['england'])
+    style = style or r.choice(['top'] * 9 + ['open'] * 2 + ['england'])
 
     def build():
         dog = bun(r, style, cut)
@@ -549,7 +547,7 @@ def spin(angle, scale=1.):
 def several(r):
     """Serve two or three dogs side by side, dressed alike or not."""
     count, toppings, look = r.choice([2, 2, 3]), r.choice(COMBINATIONS), sausage_look(r)
-    alike, style, small = r.random() < .6, r.choice(['top', 'top', 'side', 'open', 'england']), {2: .82, 3: .72}
+    alike, style, small = r.random() < .6, r.choice(['top', 'top', 'open', 'england']), {2: .82, 3: .72}
     for k in range(count):
         y = (k - (count - 1) / 2) * r.uniform(.86, .98)
         place = shift(r.uniform(-.08, .08), y), spin(r.uniform(-.1, .1) + r.choice([0, math.pi]), small[count])
@@ -584,7 +582,7 @@ def tray(r):
     """Serve a dog in a paper tray with flared walls."""
     a, b, h, stuff = r.uniform(1.15, 1.25), r.uniform(.5, .58), r.uniform(.22, .4), paper_color(r)
     loft([(.01, .01, .02), (a, b, .02), (a * 1.1, b * 1.3, h), (a * 1.11, b * 1.33, h), (a * 1.01, b * 1.03, 0)], stuff)
-    group(lambda: dress(r, style=r.choice(['top', 'top', 'england', 'side'])), shift(0, 0, .04))
+    group(lambda: dress(r, style=r.choice(['top', 'top', 'england'])), shift(0, 0, .04))
 
 
 def crumpled(r, stuff, half, lift, smooth, crease=.05):
@@ -697,8 +695,8 @@ def with_a_side(r):
 
 def hot_dog(r):
     """Serve hot dogs in one of many ways."""
-    r.choice([dress] * 16 + [several] * 5 + [tray] * 4 + [on_paper] * 4 + [wrapped] * 2 + [bitten] * 2 + [halves]
-             + [held] * 2 + [with_a_side] * 4)(r)
+    r.choice([dress] * 18 + [several] * 5 + [tray] * 3 + [on_paper] * 4 + [wrapped, halves, bitten, bitten, held]
+             + [with_a_side] * 4)(r)
 
 
 def classic(r):

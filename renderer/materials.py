@@ -25,9 +25,10 @@ def material(color, color2=None, rough=.5, coat=0., bump=0., bump_scale=20., pat
              metal=0., glow=0., inside=None, alpha=1., distortion=0.):
     """Make a material that goes from `color` to `color2` (by default a little darker) over a pattern.
 
-    `pattern` is 'plain', 'noise', 'wood' (bands along x), 'rings', 'checks', 'stripes', 'cells' or 'spots'; `scale` is its frequency per unit;
-    `ramp` says where between 0 and 1 the two colours begin and end (close together: a hard edge). `rough`, `coat` and
-    `metal` go from 0 to 1, `bump` is the strength of a relief of `bump_scale` grains a unit, `glow` makes it shine.
+    `pattern` is 'plain', 'noise', 'wood' (bands along x), 'rings', 'checks', 'stripes', 'cells' or 'spots'; `scale` is
+    its frequency per unit; `ramp` says where between 0 and 1 the two colours begin and end (close together: a hard
+    edge). `rough`, `coat` and `metal` go from 0 to 1, `bump` is the strength of a relief of `bump_scale` grains a
+    unit, `glow` makes it shine.
     `inside` is a colour for the vertices whose attribute 'inside' is 1 (the crumb of a cut bun): see `mark_inside`.
     """
     made = bpy.data.materials.new('material')
@@ -68,8 +69,8 @@ def _pattern(tree, place, pattern, scale, distortion, color, color2, ramp):
     """Give the colour socket of a pattern, or None for a plain colour."""
     if pattern == 'plain':
         return None
-    kind = {'noise': 'Noise', 'wood': 'Wave', 'rings': 'Wave', 'stripes': 'Wave', 'checks': 'Checker', 'cells': 'Voronoi',
-            'spots': 'Voronoi'}[pattern]
+    kind = {'noise': 'Noise', 'wood': 'Wave', 'rings': 'Wave', 'stripes': 'Wave', 'checks': 'Checker',
+            'cells': 'Voronoi', 'spots': 'Voronoi'}[pattern]
     texture = tree.nodes.new('ShaderNodeTex' + kind)
     texture.inputs['Scale'].default_value = scale
     tree.links.new(place, texture.inputs['Vector'])
@@ -81,7 +82,7 @@ def _pattern(tree, place, pattern, scale, distortion, color, color2, ramp):
         texture.inputs['Distortion'].default_value = distortion or (6 if pattern == 'wood' else 0)
     if pattern == 'rings':
         texture.wave_type = 'RINGS'
-    source = texture.outputs['Color'] if pattern == 'cells' else texture.outputs['Distance'] if pattern == 'spots' else texture.outputs['Fac']
+    source = texture.outputs[{'cells': 'Color', 'spots': 'Distance'}.get(pattern, 'Fac')]
     blend = tree.nodes.new('ShaderNodeValToRGB')
     for element, position, c in zip(blend.color_ramp.elements, ramp, (color, color2)):
         element.position, element.color = position, (*c, 1)

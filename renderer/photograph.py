@@ -41,7 +41,7 @@ def photograph(pixels, r):
     noise = np.random.default_rng(r.getrandbits(32))
     low, high = np.percentile(pixels, (1, 99))  # what a camera does by itself, more or less: contrast, white, exposure
     stretched = (pixels - low) / max(.15, high - low)
-    pixels = (pixels + r.uniform(.2, 1) * (stretched - pixels)).clip(0, 1)
+    pixels = (pixels + r.uniform(.6, 1) * (stretched - pixels)).clip(0, 1)
     tint = pixels.mean((0, 1)) + .02
     pixels = pixels * (tint.mean() / tint) ** r.uniform(.2, .8)
     brightness = min(.7, max(.25, r.gauss(.49, .09)))
@@ -51,7 +51,7 @@ def photograph(pixels, r):
     middle = pixels.mean()
     pixels = middle + (pixels - middle) * r.uniform(.95, 1.4)
     grey = pixels.mean(2, keepdims=True)
-    pixels = grey + (pixels - grey) * (0 if r.random() < .02 else r.uniform(1, 1.5))
+    pixels = grey + (pixels - grey) * (0 if r.random() < .01 else r.uniform(1, 1.5))
     image = Image.fromarray((pixels.clip(0, 1) * 255).astype(np.uint8))
     sharpness = r.random()
     if sharpness < .25:
@@ -83,7 +83,7 @@ def draw(picture, samples):
         share, nearest = scenes.share_in_view(parts)
         checked = time.process_time()
         times.update(build=built - start, check=checked - built, attempts=1)
-        if share < .06 or nearest < .12:
+        if share < .12 or nearest < .12:
             continue
         r = random.Random(f'{picture["seed"]}-{attempt}-photograph')
         image = photograph(take(picture['seed'], samples), r)

@@ -143,7 +143,7 @@ def main():
     parser.add_argument('--kind', choices=[*scenes.KINDS], metavar='KIND', help='only this kind')
     parser.add_argument('--limit', type=int, help='only the first so many pictures')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='worker processes (default: one a core)')
-    parser.add_argument('--samples', type=int, default=10, help='rays a pixel')
+    parser.add_argument('--samples', type=int, default=8, help='rays a pixel')
     parser.add_argument('--worker', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     folder = arguments.folder

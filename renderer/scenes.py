@@ -17,7 +17,7 @@ import street_foods
 import things
 from materials import random_color
 from shapes import move
-from surroundings import BACKDROPS, HELD_OUT_BACKDROP, SUPPORTS, hand, lay_ground, turn_all
+from surroundings import BACKDROPS, HELD_OUT_BACKDROP, SUPPORTS, lay_ground, turn_all
 
 HOT_DOGS = hot_dogs.HOT_DOGS
 FOODS = {**hot_dogs.FOODS, **street_foods.FOODS, **dishes.FOODS}
@@ -67,8 +67,8 @@ def add_clutter(r, names, split, height):
     kinds = {**FOODS, **OTHERS, **(TEST_FOODS if split == 'test' else {}), **(TEST_OTHERS if split == 'test' else {})}
     choices = sorted(name for name in kinds if name not in NO_CLUTTER)
     spent = vertices()
-    for k in range(r.choice([0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 8])):
-        name, turn, beside = r.choice(choices), r.uniform(0, math.tau), r.random() < .75
+    for k in range(r.choice([0, 0, 1, 1, 2, 2, 3, 3, 4, 6])):
+        name, turn, beside = r.choice(choices), r.uniform(0, math.tau), r.random() < .88
         size = r.choice([.45, .7, 1, 1, 1.3, 2]) * r.uniform(.85, 1.15)
         front = r.choice([-.95, -.35])  # to the left or to the right of the line of sight
         angle = math.pi * (r.uniform(.05, .95) if beside else front + r.uniform(0, .3))
@@ -107,7 +107,8 @@ def around(r, distance, low=25, high=75, azimuth=None):
 
 def light(r, split, eye):
     """Add the lamps of one style; give the brightness of the world around."""
-    style = r.choice(['soft'] * 4 + ['sun'] * 3 + ['overcast'] * 2 + ['warm', 'cool', 'flash', 'flash', 'back', 'coloured', 'dim'])
+    style = r.choice(['soft'] * 6 + ['sun'] * 4 + ['overcast'] * 2 + ['flash'] * 2
+                     + ['warm', 'cool', 'back', 'coloured', 'dim'])
     if split == 'test' and r.random() < .2:
         style = HELD_OUT_LIGHT
     warm = (1, r.uniform(.6, .8), r.uniform(.3, .5))
@@ -182,9 +183,9 @@ def aim(r, parts):
     radius, centre = float(np.linalg.norm(high - low)) / 2, Vector((low + high) / 2)
     data = bpy.data.cameras.new('camera')
     data.lens, data.clip_end = math.exp(r.uniform(math.log(28), math.log(85))), 500
-    share = r.uniform(*r.choice([(.6, .9), (.85, 1.2), (.85, 1.2), (1.1, 1.7)]))  # of the frame
+    share = r.uniform(*r.choice([(.85, 1.05), (1, 1.3), (1, 1.3), (1.1, 1.5)]))  # of the frame
     distance = radius * data.lens / 18 / share
-    elevation = math.radians(r.uniform(*r.choice([(10, 25), (20, 50), (30, 60), (45, 80)])))
+    elevation = math.radians(r.uniform(*r.choice([(15, 35), (28, 52), (35, 62), (50, 82)])))
     eye = centre + distance * Vector((0, -math.cos(elevation), math.sin(elevation)))
     eye.z = max(eye.z, .25)
     eye.x += r.gauss(0, .15) * distance
@@ -212,15 +213,12 @@ def build(name, seed, split, attempt=0):
     r = stream('surroundings')
     floor, support, standing = lay_ground(r, split), r.choice(SUPPORTS), set(bpy.data.objects)
     height = support(stream('support')) if support else 0.
-    lift = r.uniform(1, 3) if support is hand else 0.
-    turn_all(standing, r.gauss(0, .3) if support is hand else r.uniform(0, math.tau))
-    for part in set(bpy.data.objects) - standing:
-        part.location.z += lift
+    turn_all(standing, r.uniform(0, math.tau))
     backdrop = HELD_OUT_BACKDROP if split == 'test' and r.random() < .15 else r.choice(BACKDROPS)
     if backdrop:
         backdrop(stream('backdrop'), floor)
     add_clutter(stream('clutter'), names, split, height)
-    parts = place_main(KINDS[name], stream('place'), names, height + lift)
+    parts = place_main(KINDS[name], stream('place'), names, height)
     eye = aim(stream('camera'), parts)
     r = stream('light')
     sky(r, light(r, split, eye))

@@ -91,7 +91,7 @@ def box(location, size, material, rotation=(0, 0, 0), rounding=0.03):
 
 
 def tube(path, radius, material, segments=16):
-    """Sweep a circle along a path (n x 3 points); `radius` is a number, or n numbers (towards 0 at the ends closes it)."""
+    """Sweep a circle along a path (n x 3 points); `radius` is a number, or n numbers (near 0 at the ends closes it)."""
     path = np.asarray(path, float)
     section = [(math.cos(a), math.sin(a)) for a in np.linspace(0, 2 * math.pi, segments, endpoint=False)]
     return sweep(section, path, np.broadcast_to(radius, len(path)), material)
@@ -140,7 +140,7 @@ def leaf(location, length, width, ruffle, material, r, rotation=(0, 0, 0)):
 
 
 def lumpy(thing, strength, size=0.5):
-    """Displace a surface by `strength` units of clouds about `size` units wide, so that nothing looks turned on a lathe."""
+    """Displace a surface by `strength` units of clouds about `size` units wide, so that it looks less perfect."""
     texture = bpy.data.textures.new('clouds', 'CLOUDS')
     texture.noise_scale = size
     displace = thing.modifiers.new('lumpy', 'DISPLACE')

@@ -133,8 +133,8 @@ GROUNDS = {
                                  pattern='cells', scale=r.uniform(3, 6), ramp=(.2, .8)),
     'slate': lambda r: seams(stone(r, (.06, .065, .07), .5, 5, bump=.8, bump_scale=9), 3.1, 2.3, .03),
 }
-EVERYDAY_GROUNDS = ['planks', 'planks', 'table', 'table', 'plain', 'plain', 'cloth', 'checked cloth', 'tiles', 'concrete',
-                    'marble', 'paper']  # these turn up more often
+EVERYDAY_GROUNDS = ['planks', 'planks', 'table', 'table', 'table', 'plain', 'plain', 'plain', 'cloth', 'cloth',
+                    'checked cloth', 'tiles', 'concrete', 'marble', 'marble', 'paper', 'paper']  # drawn more often
 HELD_OUT_GROUNDS = ['newspaper', 'leaves', 'slate']  # only the test set shows these
 
 
@@ -209,21 +209,7 @@ def basket(r):
     return .07
 
 
-def hand(r):
-    """Hold the thing up between the fingers and the thumb of a hand that comes from below the frame."""
-    made, thick = skin(r), r.uniform(.17, .22)
-    for i in range(4):
-        x = (i - 1.5) * thick * 2.1
-        for y, z, tilt in ((.35, -.16, .25), (.72, .12, 1.2)):
-            ellipsoid((x, y, z), (thick, .42, thick), made, (tilt, 0, r.uniform(-.08, .08)), 16)
-    ellipsoid((0, -.25, -.3), (thick * 4, .75, .25), made, segments=24)
-    thumb = r.choice([-1, 1])
-    ellipsoid((thumb * thick * 3, -.62, .02), (thick * 1.1, thick * 1.2, .5), made, (.3, -thumb * .5, 0), 16)
-    ellipsoid((-thumb * .3, -2, -1.1), (.5, 1.8, .42), made if r.random() < .5 else cloth(r, 'noise'), (.5, 0, 0), 24)
-    return .02
-
-
-SUPPORTS = [None, None, None, None, plate, plate, plate, board, napkin, basket, hand]
+SUPPORTS = [None, None, None, None, plate, plate, plate, board, napkin, basket]
 
 
 # Backdrops

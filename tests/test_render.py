@@ -39,7 +39,7 @@ not_run = True
 import matplotlib.pyplot as plt
 
 _ = plt.plot([1, 2])
-print('输出', 6 * 7)
+print('输' + '出')
 ```
 """
 
@@ -70,7 +70,7 @@ def test_the_site_is_complete_local_and_made_once(book):
     result = run('render')
     assert result.returncode == 0, result.stderr
     page = (SITE / 'chapter_fine_tuning/index.html').read_text()
-    for part in ('输出 42', 'output_index_', '图1', '1节', '(1.1)', 'not_run', 'tex-svg-full.js', 'lang="zh-CN"'):
+    for part in ('输出', 'output_index_', '图1', '1节', '(1.1)', 'not_run', 'tex-svg-full.js', 'lang="zh-CN"'):
         assert part in page, part
     assert '.noeval' not in page and '```' not in page and ':label:' not in page
     assert len(list(SITE.glob('_static/material-design-lite-1.3.0/material.*'))) == 1

@@ -55,7 +55,7 @@ def test_normalise_and_back():
 class Brightness(gluon.Block):
     """Say 1 with more confidence the brighter a picture is."""
 
-    def forward(self, x):
+    def forward(self, x):  # noqa: D102
         level = x.mean(axis=(1, 2, 3)) - 0.9
         return nd.stack(-level, level, axis=1)
 

@@ -497,7 +497,7 @@ def mayonnaise(r, dog):
 
 
 COMBINATIONS = [toppings for often, toppings in [
-    (34, [mustard]), (22, [ketchup]), (26, [mustard, ketchup]), (8, []), (1, [chilli]), (3, [chilli, mustard]),
+    (34, [mustard]), (22, [ketchup]), (26, [mustard, ketchup]), (8, []), (2, [chilli, mustard]),
     (1, [chilli, raw_onions]), (1, [chilli, cheese_sauce]), (2, [cheese_sauce]), (2, [sauerkraut, mustard]),
     (1, [cooked_onions, mustard]), (2, [relish]), (5, [relish, mustard]), (5, [relish, mustard, ketchup]),
     (4, [raw_onions, mustard]), (3, [raw_onions, ketchup]), (7, [leaves, mustard]), (6, [leaves, ketchup]),

@@ -44,14 +44,14 @@ def photograph(pixels, r):
     pixels = (pixels + r.uniform(.6, 1) * (stretched - pixels)).clip(0, 1)
     tint = pixels.mean((0, 1)) + .02
     pixels = pixels * (tint.mean() / tint) ** r.uniform(.2, .8)
-    brightness = min(.7, max(.25, r.gauss(.49, .09)))
-    gain = (brightness / max(.02, pixels.mean())) ** r.uniform(.7, 1)
-    pixels = pixels * gain if gain < 1 else 1 - (1 - pixels.clip(0, 1)) ** min(gain, 4)
+    brightness = min(.7, max(.3, r.gauss(.48, .08)))
+    gamma = np.log(brightness) / np.log(min(.95, max(.05, pixels.mean())))  # black stays black, and white white
+    pixels = pixels ** min(2., max(.4, gamma))
     pixels = pixels * np.array([1 + r.gauss(0, .04), 1, 1 + r.gauss(0, .05)], np.float32)
     middle = pixels.mean()
-    pixels = middle + (pixels - middle) * r.uniform(.95, 1.4)
+    pixels = middle + (pixels - middle) * r.uniform(.9, 1.2)
     grey = pixels.mean(2, keepdims=True)
-    pixels = grey + (pixels - grey) * (0 if r.random() < .01 else r.uniform(1, 1.5))
+    pixels = grey + (pixels - grey) * (0 if r.random() < .01 else r.uniform(1, 1.35))
     image = Image.fromarray((pixels.clip(0, 1) * 255).astype(np.uint8))
     sharpness = r.random()
     if sharpness < .25:

@@ -65,6 +65,8 @@ def run(notebook, page, seconds):
             kind = '' if error.ename in SPOKEN else f'{error.ename}: '
             raise RuntimeError(f'{page}, code cell {current}: {kind}{sentence}') from None
     notebook.metadata = nbformat.from_dict(notebooks.METADATA)  # the kernel adds its exact version
+    for cell in notebooks.code_cells(notebook):  # progress bars are for those who wait, not for those who read
+        cell.outputs = [out for out in cell.outputs if 'application/vnd.jupyter.widget-view+json' not in out.get('data', ())]
 
 
 def execute(chosen, force, seconds):

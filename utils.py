@@ -166,11 +166,12 @@ def predict(data_iter, net, ctx=mx.cpu()):
 
 
 def scores(labels, predicted):
-    """Return accuracy, precision, recall and F1: of class 1 where there are two classes, else the classes' mean."""
+    """Return accuracy, precision, recall and F1, to three places: of class 1 of two, or the mean of more classes."""
     average = 'binary' if max(labels.max(), predicted.max()) < 2 else 'macro'
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(labels, predicted, average=average,
                                                                        zero_division=0)
-    return {'accuracy': (labels == predicted).mean(), 'precision': precision, 'recall': recall, 'f1': f1}
+    found = {'accuracy': (labels == predicted).mean(), 'precision': precision, 'recall': recall, 'f1': f1}
+    return {name: round(float(value), 3) for name, value in found.items()}
 
 
 def evaluate(data_iter, net, ctx=mx.cpu()):

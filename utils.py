@@ -61,25 +61,25 @@ class RecordIter:
     """
 
     def __init__(self, record_file, batch_size=32, augment=False):
-        random_view = dict(shuffle=True, seed=0, seed_aug=0, rand_crop=True, rand_mirror=True,
-                           min_random_scale=0.75, max_random_scale=1.5) if augment else {}
-        channels = {f'{name}_{c}': float(value) for name, values in (('mean', MEAN), ('std', STD))
-                    for c, value in zip('rgb', values)}
+        self.count, self.augment, self.epoch = len(sources.labels(record_file)), augment, 0
+        self.options = dict(path_imgrec=str(record_file), batch_size=min(batch_size, self.count),
+                            data_shape=(3, 224, 224), resize=256, round_batch=False, preprocess_threads=2,
+                            verbose=False)
+        for c, mean, std in zip('rgb', MEAN, STD):
+            self.options.update({f'mean_{c}': float(mean), f'std_{c}': float(std)})
         index = os.path.splitext(record_file)[0] + '.idx'
-        if os.path.exists(index):  # with it, all pictures are shuffled, else only those that lie near each other
-            random_view['path_imgidx'] = index
-        self.count = len(sources.labels(record_file))
-        self.batches = mx.io.ImageRecordIter(
-            path_imgrec=str(record_file), batch_size=min(batch_size, self.count), data_shape=(3, 224, 224), resize=256,
-            round_batch=False, preprocess_threads=2, verbose=False, **random_view, **channels)
+        if augment and os.path.exists(index):  # without it, only pictures that lie near each other are shuffled
+            self.options['path_imgidx'] = index
 
     def __len__(self):
-        return -(-self.count // self.batches.batch_size)
+        return -(-self.count // self.options['batch_size'])
 
     def __iter__(self):
-        self.batches.reset()
+        random_view = dict(shuffle=True, seed=self.epoch, seed_aug=self.epoch, rand_crop=True, rand_mirror=True,
+                           min_random_scale=0.75, max_random_scale=1.5) if self.augment else {}
+        self.epoch += 1  # one seed for all epochs would give the same few views again
         left = self.count
-        for batch in self.batches:
+        for batch in mx.io.ImageRecordIter(**self.options, **random_view):
             data, label = batch.data[0][:left], batch.label[0][:left]  # both lie in pinned memory: copy before use
             left -= len(data)
             yield data, label

@@ -21,6 +21,7 @@ from notebooks import BUILD, CHAPTER, digest, file_digest
 # One code path of the numeric libraries wherever reference outputs are made, so that they agree between processors.
 REPRODUCIBLE = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',
                 'PYTHONHASHSEED': '0', 'TQDM_DISABLE': '1'}
+WIDGET = 'application/vnd.jupyter.widget-view+json'
 # Errors whose text is a sentence for the reader; of others the type is told too.
 SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError'}
 
@@ -66,7 +67,7 @@ def run(notebook, page, seconds):
             raise RuntimeError(f'{page}, code cell {current}: {kind}{sentence}') from None
     notebook.metadata = nbformat.from_dict(notebooks.METADATA)  # the kernel adds its exact version
     for cell in notebooks.code_cells(notebook):  # progress bars are for those who wait, not for those who read
-        cell.outputs = [out for out in cell.outputs if 'application/vnd.jupyter.widget-view+json' not in out.get('data', ())]
+        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get('data', ())]
 
 
 def execute(chosen, force, seconds):

@@ -191,7 +191,8 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
     try:
         for epoch in range(1, num_epochs + 1):
             start, total, correct, count = time.time(), 0.0, 0, 0
-            batches = tqdm(train_iter, desc=f'epoch {epoch}', unit='batch', leave=False)
+            batches = tqdm(train_iter, desc=f'epoch {epoch}', unit='batch', leave=False,
+                           disable=sources.QUIET)
             for number, (data, label) in enumerate(batches, 1):
                 batch_loss, batch_correct, real = _step(data, label, net, loss, trainer, devices)
                 if not np.isfinite(batch_loss):

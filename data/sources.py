@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get('BOOK_CACHE', HERE / 'cache'))  # may be shared between clones
+QUIET = bool(os.environ.get('TQDM_DISABLE'))  # tqdm itself ignores it in notebooks
 SPLITS = ('train', 'validation', 'test')
 VALIDATION_SHARE = 0.15  # of the training pictures, where no validation split is given
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff'}
@@ -70,7 +71,7 @@ def published_set():
 
 def _fetch(url, sha1):
     """Download a file into the cache, verified before it gets its name, with three tries."""
-    download = pooch.HTTPDownloader(progressbar=True, timeout=30)
+    download = pooch.HTTPDownloader(progressbar=not QUIET, timeout=30)
     fetcher = pooch.create(path=CACHE, base_url='', registry={Path(url).name: f'sha1:{sha1}'},
                            urls={Path(url).name: url}, retry_if_failed=2)
     return Path(fetcher.fetch(Path(url).name, downloader=download))
@@ -202,7 +203,8 @@ def _pack(pictures, target):
         for split in SPLITS:
             writer = _writer(half, split)
             mixed = random.Random(0).sample(pictures[split], len(pictures[split]))  # the reader shuffles nearby records
-            for key, (path, label) in enumerate(tqdm(mixed, desc=f'packing {split}', unit='pictures')):
+            for key, (path, label) in enumerate(tqdm(mixed, desc=f'packing {split}', unit='pictures',
+                                                     disable=QUIET)):
                 try:
                     read_picture(path).save(jpeg := io.BytesIO(), 'JPEG', quality=95)
                 except (OSError, ValueError, SyntaxError, Image.DecompressionBombError,

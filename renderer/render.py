@@ -59,8 +59,10 @@ def write(file, data):
     os.replace(part, file)
 
 
-def work(folder, samples):
+def work(folder, samples, core):
     """Be a worker: draw the pictures named on standard input, a line of JSON each, until it ends."""
+    if core is not None and hasattr(os, 'sched_setaffinity'):
+        os.sched_setaffinity(0, {core})  # the denoiser's threads would get in the other workers' way: half as fast
     answers = os.fdopen(os.dup(1), 'w', 1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Blender chats on standard output
     for line in sys.stdin:
@@ -73,9 +75,9 @@ def work(folder, samples):
             return
 
 
-def employ(todo, folder, samples, done):
+def employ(todo, folder, samples, core, done):
     """Keep one worker process busy until nothing is left; `done(picture, times or None)` hears of each picture."""
-    command = [sys.executable, __file__, str(folder), '--worker', '--samples', str(samples)]
+    command = [sys.executable, __file__, str(folder), '--worker', '--samples', str(samples), '--core', str(core)]
     while not todo.empty():
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                               start_new_session=True) as worker:  # of its own, so that Ctrl-C does not cut a rendering
@@ -115,8 +117,9 @@ def render(pictures, folder, jobs, samples):
             failed.extend([] if times else [picture['file']])
             totals.update(times or {})
             bar.update()
-        threads = [threading.Thread(target=employ, args=(todo, folder, samples, done), daemon=True)
-                   for _ in range(jobs)]
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else range(os.cpu_count())
+        threads = [threading.Thread(target=employ, args=(todo, folder, samples, cores[i % len(cores)], done),
+                                    daemon=True) for i in range(jobs)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -144,11 +147,12 @@ def main():
     parser.add_argument('--limit', type=int, help='only the first so many pictures')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='worker processes (default: one a core)')
     parser.add_argument('--samples', type=int, default=8, help='rays a pixel')
+    parser.add_argument('--core', type=int, help=argparse.SUPPRESS)
     parser.add_argument('--worker', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     folder = arguments.folder
     if arguments.worker:
-        return work(folder, arguments.samples)
+        return work(folder, arguments.samples, arguments.core)
     pictures = plan()
     wanted = [p for p in pictures if arguments.split in (None, p['split']) and arguments.kind in (None, p['kind'])]
     wanted = [p for p in wanted[:arguments.limit] if not is_good(folder / p['file'])]

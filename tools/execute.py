@@ -36,6 +36,14 @@ def inputs(chosen):
     return digest(contents, listing, sorted(chosen.items()), sorted(REPRODUCIBLE.items()))
 
 
+def check_english(page, notebook):
+    """Raise RuntimeError when the English edition of a page holds other code, for which there would be no outputs."""
+    edition = notebooks.english(page)
+    number = notebooks.difference(notebook, notebooks.read_page(edition)) if edition.exists() else None
+    if number:
+        raise RuntimeError(f'{edition}, code cell {number}: not the code of {page}, change both alike')
+
+
 def run(notebook, page, seconds):
     """Execute all cells of a notebook in a fresh kernel and normalise its outputs.
 
@@ -74,8 +82,10 @@ def execute(chosen, force, seconds):
     """Bring the executed notebooks up to date; return their paths, in the order of reading."""
     folder = BUILD / 'executed' / notebooks.variant(chosen)
     key, paths = inputs(chosen), []
-    for page in notebooks.pages():
-        notebook = notebooks.read_page(page)
+    pages = {page: notebooks.read_page(page) for page in notebooks.pages()}
+    for page, notebook in pages.items():
+        check_english(page, notebook)
+    for page, notebook in pages.items():
         cells = notebooks.code_cells(notebook)
         key = digest(key, page.name, [(cell.source, cell.metadata) for cell in cells])
         path, key_file = folder / f'{page.stem}.ipynb', folder / f'{page.stem}.key'
@@ -90,6 +100,15 @@ def execute(chosen, force, seconds):
         notebooks.write_atomically(key_file, key)
         paths.append(path)
     return paths
+
+
+def update(path):
+    """Copy an executed notebook beside its page; the English page's notebook gets the same outputs."""
+    notebooks.write_atomically(CHAPTER / path.name, path.read_text())
+    page = notebooks.english(CHAPTER / f'{path.stem}.md')
+    if page.exists():
+        notebook = notebooks.attach_outputs(notebooks.read_page(page), nbformat.read(path, as_version=4))
+        notebooks.write_atomically(page.with_suffix('.ipynb'), nbformat.writes(notebook) + '\n')
 
 
 def main():
@@ -113,7 +132,7 @@ def main():
             shutil.rmtree(notebooks.site(chosen), ignore_errors=True)  # an old page must not look new
             sys.exit(str(error))
         for path in paths if options.update else []:
-            notebooks.write_atomically(CHAPTER / path.name, path.read_text())
+            update(path)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
-"""Make a rendered site self-contained: no request leaves it, and what no page uses is removed."""
+"""Make a rendered site self-contained: no request leaves it, what no page uses is removed, its editions are linked."""
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,29 @@ REPLACEMENTS = [
 # a link is followed by a person; everything else that names another host would be loaded with the page
 REMOTE = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"'
                     r'|url\([\'"]?(?:https?:)?//[^)]*\)|@import\s+[\'"](?:https?:)?//[^\'"]*')
+
+# the theme's row for links, empty till now
+LINKS = re.compile(r'header-links">\s*<div class="mdl-layout-spacer"></div>\s*<nav class="mdl-navigation">')
+
+
+def link_editions(html):
+    """Put a link to the same page of the other edition into the header of every page; `html/en` is the English one.
+
+    Raises RuntimeError when a page has no counterpart or no header.
+    """
+    pages = [page.relative_to(html) for page in sorted(Path(html).rglob('*.html'))]
+    for page in pages:
+        english = page.parts[0] == 'en'
+        other = page.relative_to('en') if english else Path('en', page)
+        if other not in pages:
+            raise RuntimeError(f'{page} has no counterpart {other} in the other edition')
+        language, name = ('zh-CN', '中文') if english else ('en', 'English')
+        link = (f'<a class="mdl-navigation__link" href="{os.path.relpath(other, page.parent)}" hreflang="{language}" '
+                f'lang="{language}" style="color: #000">{name}</a>')  # white would hardly be seen
+        text, count = LINKS.subn(rf'\g<0>{link}', (html / page).read_text(), count=1)
+        if not count:
+            raise RuntimeError(f'the header of {page} has changed: adapt tools/localise.py')
+        (html / page).write_text(text)
 
 
 def localise(html):

@@ -1,8 +1,10 @@
 """What executing and rendering share: the pages, their notebooks, and the run's settings."""
+import ast
 import hashlib
 import os
 import re
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 
 import filelock
@@ -44,8 +46,33 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
+def english(page):
+    """Name the English edition of a page, which shows the outputs of the Chinese one."""
+    return page.with_stem(f'{page.stem}_en')
+
+
+def chinese(page):
+    """Name the page whose outputs a page shows: its own, or the Chinese edition of an English page."""
+    return page.with_stem(page.stem.removesuffix('_en'))
+
+
+def difference(notebook, other):
+    """Give the number of the first code cell in which two notebooks differ, else None; comments do not count."""
+    def tree(cell):
+        try:
+            return ast.dump(ast.parse(cell.source))
+        except SyntaxError:  # a magic command
+            return cell.source
+
+    pairs = zip_longest(map(tree, code_cells(notebook)), map(tree, code_cells(other)))
+    return next((number for number, (one, another) in enumerate(pairs, 1) if one != another), None)
+
+
 def attach_outputs(notebook, executed):
-    """Give the notebook's code cells the outputs that the same code produced in `executed`."""
+    """Give the notebook's code cells the outputs of `executed`; raise ValueError when that holds other code."""
+    number = difference(notebook, executed)
+    if number:
+        raise ValueError(f'code cell {number} is not the one that was executed')
     for cell, source in zip(code_cells(notebook), code_cells(executed), strict=True):
         cell.outputs, cell.execution_count = source.outputs, source.execution_count
     return notebook

@@ -1,7 +1,8 @@
 """Render the executed notebooks as a website, with d2lbook and Sphinx; nothing is executed here.
 
-The site is `_build/html`, or `_build/photos/html` when the settings are not the default. It is rebuilt whole when
-anything it is made from changed, and replaces the old one only when it is complete; a failure leaves no site at all.
+The site is `_build/html`, or `_build/photos/html` when the settings are not the default: the Chinese edition, and the
+English one in its folder `en`. It is rebuilt whole when anything it is made from changed, and replaces the old one
+only when it is complete; a failure leaves no site at all.
 """
 import configparser
 import contextlib
@@ -22,12 +23,12 @@ import localise
 import notebooks
 from notebooks import BUILD, CHAPTER, digest, file_digest
 
-EDITIONS = ['config.ini']  # one configuration for each language
+EDITIONS = {'zh': 'config.ini', 'en': 'config_en.ini'}
 
 
 def sources(executed):
     """Hash everything the site is made from."""
-    files = [Path(name) for name in (*EDITIONS, 'refs.bib', 'requirements.lock')]
+    files = [Path(name) for name in (*EDITIONS.values(), 'refs.bib', 'requirements.lock')]
     for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (executed, '*.ipynb'), ('img', '*'), ('static', '**/*'),
                             ('tools', '*.py')):
         files += [path for path in Path(folder).glob(pattern) if path.is_file()]
@@ -66,22 +67,36 @@ def prepare_pages(config, executed):
             if cell.cell_type == 'markdown':
                 cell.source = for_d2lbook(cell.source)
         if notebooks.code_cells(notebook):
+            source = executed / notebooks.chinese(page).with_suffix('.ipynb').name
             try:
-                notebooks.attach_outputs(notebook, nbformat.read(executed / f'{page.stem}.ipynb', as_version=4))
-            except (OSError, ValueError):
+                notebooks.attach_outputs(notebook, nbformat.read(source, as_version=4))
+            except OSError:
                 raise RuntimeError(f'{page} is not executed yet: run make book') from None
+            except ValueError as error:
+                raise RuntimeError(f'{page}, {error}: run make book') from None
         target = Path(config.eval_dir, page).with_suffix('.ipynb')
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
 
 
+def name_alike(rst):
+    """Give the English pages the names of the Chinese ones: a page is at the same address in both editions."""
+    for page in Path(rst).rglob('*_en.rst'):
+        page.rename(notebooks.chinese(page))
+    index, settings = Path(rst, 'index.rst'), Path(rst, 'conf.py')
+    index.write_text(re.sub(r'^( +\S+)_en$', r'\1', index.read_text(), flags=re.MULTILINE))  # the entries of the toc
+    settings.write_text(settings.read_text().replace("'index_en'", "'index'"))
+
+
 def render(edition, executed, work):
     """Render one edition; return its folder. Raises RuntimeError with Sphinx's warnings if there are any."""
+    work.mkdir(parents=True)
     config = configuration(edition, work)
     prepare_pages(config, executed)
     log = work / 'log'
     with open(log, 'w') as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         Builder(config).rst()
+    name_alike(config.rst_dir)
     shutil.copytree('static', Path(config.rst_dir, '_static'), dirs_exist_ok=True)
     html = work / 'html'
     command = [sys.executable, '-m', 'sphinx', '-b', 'html', '-W', '--keep-going', '-q', config.rst_dir, html]
@@ -110,10 +125,10 @@ def main():
             return
         for folder in (site, work):
             shutil.rmtree(folder, ignore_errors=True)
-        work.mkdir(parents=True)
         try:
-            for edition in EDITIONS:
-                html = render(edition, executed, work)
+            html, english = (render(edition, executed, work / language) for language, edition in EDITIONS.items())
+            os.replace(english, html / 'en')
+            localise.link_editions(html)
         except (RuntimeError, OSError) as error:
             sys.exit(f'{error}')
         (html / '.key').write_text(key)

@@ -82,6 +82,21 @@ def test_prose_alone_keeps_the_outputs(book):
     assert Path('chapter_fine_tuning/index.ipynb').read_bytes() == (FOLDER / 'index.ipynb').read_bytes()
 
 
+def test_the_english_notebook_gets_the_outputs_of_the_chinese_one(book):
+    english, result = Path('chapter_fine_tuning/index_en.md'), Path('chapter_fine_tuning/index_en.ipynb')
+    english.write_text(page(count('one'), '6 * 7  # the answer', prose='English'))
+    assert execute('--update').returncode == 0 and runs() == {'one': 1, 'two': 1}
+    cells = notebooks.code_cells(nbformat.read(result, as_version=4))
+    assert cells[1].source.endswith('# the answer') and cells[1].outputs == output('index')
+    assert 'English' in result.read_text() and not Path('chapter_fine_tuning/two_en.ipynb').exists()
+    before = result.read_bytes()
+    change(english, '6 * 7', '7 * 6')
+    refusal = execute('--update', '--force')
+    assert refusal.returncode == 1 and result.read_bytes() == before and runs() == {'one': 1, 'two': 1}
+    assert refusal.stderr.strip() == (f'{english}, code cell 2: not the code of chapter_fine_tuning/index.md, '
+                                      'change both alike')
+
+
 @pytest.mark.parametrize('cell, sentence', [
     ("raise ValueError('the picture x.jpg cannot be read')", 'the picture x.jpg cannot be read'),
     ('1 / 0', 'ZeroDivisionError: division by zero'),

@@ -10,7 +10,8 @@ from jupytext.config import load_jupytext_config
 
 import notebooks
 
-PAGES = notebooks.pages()
+ENGLISH = notebooks.pages(Path('index_en.md'))
+PAGES = notebooks.pages() + ENGLISH
 CONFIG = load_jupytext_config(str(notebooks.ROOT / 'index.md'))  # it looks for jupytext.toml from there on up
 
 
@@ -56,7 +57,14 @@ def test_page_and_notebook_agree(page):
 
 def test_every_page_and_notebook_of_the_chapter_is_in_the_toc():
     assert {path.stem for path in notebooks.CHAPTER.glob('*.ipynb')} == {page.stem for page in PAGES}
-    assert {path for path in notebooks.CHAPTER.glob('*.md') if not path.stem.endswith('_en')} == set(PAGES)
+    assert set(notebooks.CHAPTER.glob('*.md')) == set(PAGES)
+
+
+@pytest.mark.parametrize('page', ENGLISH, ids=str)
+def test_an_english_notebook_shows_the_outputs_of_the_chinese_one(page):
+    cells, originals = (notebooks.code_cells(nbformat.read(path.with_suffix('.ipynb'), as_version=4))
+                        for path in (page, notebooks.chinese(page)))
+    assert [cell.outputs for cell in cells] == [cell.outputs for cell in originals], 'make notebooks'
 
 
 @pytest.mark.parametrize('page', [path for path in Path('.').glob('*.md')], ids=str)

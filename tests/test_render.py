@@ -42,6 +42,8 @@ _ = plt.plot([1, 2])
 print('输' + '出')
 ```
 """
+ENGLISH = (PAGE.replace('_one`', '_one_en`').replace('章', 'Chapter').replace('图的说明', 'Caption')
+           .replace('文字。', 'Text.').replace('见', 'See').replace("'出')", "'出')  # joined"))
 
 
 def run(tool):
@@ -54,14 +56,16 @@ def book(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ('static', 'img'):
         shutil.copytree(notebooks.ROOT / folder, folder)
-    for file in ('config.ini', 'refs.bib'):
+    for file in ('config.ini', 'config_en.ini', 'refs.bib'):
         shutil.copy(notebooks.ROOT / file, file)
     for folder in ('chapter_fine_tuning', 'tools', 'data'):
         os.mkdir(folder)
     for file in ('utils.py', 'requirements.lock', 'chapter_fine_tuning/matplotlibrc'):
         Path(file).touch()
     Path('index.md').write_text('# 书\n\n```toc\n:numbered:\n\nchapter_fine_tuning/index\n```\n')
+    Path('index_en.md').write_text('# Book\n\n```toc\n:numbered:\n\nchapter_fine_tuning/index_en\n```\n')
     Path('chapter_fine_tuning/index.md').write_text(PAGE)
+    Path('chapter_fine_tuning/index_en.md').write_text(ENGLISH)
     assert run('execute').returncode == 0
     return tmp_path
 
@@ -74,6 +78,12 @@ def test_the_site_is_complete_local_and_made_once(book):
         assert part in page, part
     assert '.noeval' not in page and '```' not in page and ':label:' not in page
     assert len(list(SITE.glob('_static/material-design-lite-1.3.0/material.*'))) == 1
+    english = (SITE / 'en/chapter_fine_tuning/index.html').read_text()
+    for part in ('输出', '# joined', 'Fig. 1', 'Section 1', '(1.1)', 'lang="en"', 'Caption'):
+        assert part in english, part
+    assert 'href="../en/chapter_fine_tuning/index.html" hreflang="en"' in page
+    assert 'href="../../chapter_fine_tuning/index.html" hreflang="zh-CN"' in english
+    assert 'href="chapter_fine_tuning/index.html"' in (SITE / 'en/index.html').read_text()
     made = (SITE / 'index.html').stat().st_mtime_ns
     assert 'up to date' in run('render').stdout and (SITE / 'index.html').stat().st_mtime_ns == made
     page = Path('chapter_fine_tuning/index.md')
@@ -88,6 +98,16 @@ def test_pages_that_were_not_executed_are_not_rendered(book):
     result = run('render')
     assert result.returncode == 1 and not SITE.exists()
     assert result.stderr.splitlines()[-1] == 'chapter_fine_tuning/index.md is not executed yet: run make book'
+
+
+def test_a_page_without_counterpart_and_a_new_theme_are_noticed(tmp_path):
+    Path(tmp_path, 'en').mkdir()
+    Path(tmp_path, 'one.html').touch()
+    with pytest.raises(RuntimeError, match='one.html has no counterpart en/one.html'):
+        localise.link_editions(tmp_path)
+    Path(tmp_path, 'en', 'one.html').touch()
+    with pytest.raises(RuntimeError, match='the header of en/one.html has changed'):
+        localise.link_editions(tmp_path)
 
 
 @pytest.mark.parametrize('text, remote', [

@@ -99,6 +99,12 @@ def test_all_but_the_language_is_the_same(editions):
     compare(*editions)
 
 
+def test_the_figure_is_the_same():
+    drawings = [re.sub(r'>[^<]*<|(?:font-family|xml:lang)="[^"]*"', '><', Path('img', name).read_text())
+                for name in ('fine-tune.svg', 'fine-tune_en.svg')]
+    assert drawings[0] == drawings[1]
+
+
 def test_the_terms_are_those_of_the_glossary(editions):
     assert missing_terms(*editions) == []
 

@@ -74,7 +74,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('photos', nargs='?', type=Path)
     parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--learning-rate', type=float, default=1e-3)
+    parser.add_argument('--learning-rate', type=float, default=2e-3)
     parser.add_argument('--epochs', type=int, default=7)
     arguments = parser.parse_args()
     data, source_net = sources.demo_set(), utils.pretrained_net()

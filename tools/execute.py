@@ -28,8 +28,8 @@ SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 
 
 def inputs(chosen):
     """Hash everything besides the notebooks that their outputs depend on."""
-    files = [Path('utils.py'), Path('requirements.lock'), CHAPTER / 'matplotlibrc', *Path('data').glob('*.*'),
-             *(path for path in Path('img').glob('*.*') if path.suffix != '.md')]
+    files = [Path('utils.py'), Path('requirements.lock'), CHAPTER / 'matplotlibrc',
+             *(path for folder in ('data', 'img') for path in Path(folder).glob('*.*') if path.suffix != '.md')]
     contents = [(str(path), file_digest(path)) for path in sorted(files) if path.is_file()]
     photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []
     listing = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in photos if path.is_file()]

@@ -17,6 +17,11 @@ book: $(STAMP)  ## execute and render the book; PHOTOS=folder takes your own pic
 	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
 	@$(PYTHON) tools/render.py
 
+pdf: $(STAMP)  ## execute and render the book as two PDFs; needs TeX
+	@$(PYTHON) tools/render_pdf.py --check
+	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
+	@$(PYTHON) tools/render_pdf.py
+
 notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
 	@$(PYTHON) tools/execute.py --update $(FORCE_OPTION)
 
@@ -44,4 +49,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book notebooks lab serve test test-all lock demo-data clean
+.PHONY: help book pdf notebooks lab serve test test-all lock demo-data clean

@@ -129,7 +129,8 @@ def main():
         try:
             paths = execute(chosen, options.force, options.timeout)
         except (OSError, RuntimeError) as error:
-            shutil.rmtree(notebooks.site(chosen), ignore_errors=True)  # an old page must not look new
+            for folder in ('html', 'pdf'):  # an old page must not look new
+                shutil.rmtree(notebooks.site(chosen).with_name(folder), ignore_errors=True)
             sys.exit(str(error))
         for path in paths if options.update else []:
             update(path)

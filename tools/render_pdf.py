@@ -26,15 +26,16 @@ from notebooks import BUILD, ROOT, digest, file_digest
 STYLE = ROOT / 'tools' / 'book.sty'
 # what to look for, and the Debian package that has it
 PROGRAMS = {'xelatex': 'texlive-xetex', 'latexmk': 'latexmk', 'rsvg-convert': 'librsvg2-bin', 'fc-list': 'fontconfig'}
-TEX_FILES = {'needspace.sty': 'texlive-latex-extra', 'xeCJK.sty': 'texlive-lang-chinese',
+TEX_FILES = {'titlesec.sty': 'texlive-latex-extra', 'pzdr.tfm': 'texlive-fonts-recommended',
              'FandolKai-Regular.otf': 'texlive-lang-chinese', 'texgyrepagella-regular.otf': 'fonts-texgyre',
              'texgyrepagella-math.otf': 'fonts-texgyre-math'}
-FONTS = {'Noto Serif CJK SC': 'fonts-noto-cjk', 'DejaVu Sans Mono': 'fonts-dejavu-core'}
+FONTS = {'Noto Serif CJK SC': 'fonts-noto-cjk'}
 LANGUAGES = {'zh': 'zh-CN', 'en': 'en'}
 WORDS = {
     'zh': {'subtitle': '用MXNet Gluon写的一章可执行的教程', 'edition': '第%s版',
            'subject': '迁移学习与微调：一章可执行的教程', 'keywords': '迁移学习, 微调, 深度学习, MXNet, Gluon',
-           'licence': '文字、图片和数据：CC BY-SA 4.0，%s。代码：MIT许可证。\\par 书中的输出由所印的代码得到，没有改动。'},
+           'licence': '文字、图片和数据：CC BY-SA 4.0，%s。代码：MIT许可证。\\par '
+                      '书中的输出由所印的代码得到，没有改动。'},
     'en': {'subtitle': 'An executable chapter in MXNet Gluon', 'edition': 'Version %s',
            'subject': 'Transfer learning and fine-tuning: an executable chapter',
            'keywords': 'transfer learning, fine-tuning, deep learning, MXNet, Gluon',
@@ -44,8 +45,9 @@ WORDS = {
 LICENCE = r'\url{https://creativecommons.org/licenses/by-sa/4.0/}'
 # what no log may hold; a line that is too long by less than 3 pt is not seen
 FAULTS = re.compile(r'Missing character.*|.*(?:Citation|[Rr]eference).*undefined.*|.*multiply defined.*'
-                    r'|.*destination.*not.*defined.*|Overfull \\hbox \((?:[3-9]|\d{2,})\.\d+pt.*|^! .*', re.MULTILINE)
-WHOLE_CODE = 20  # lines of code and output that are kept on one page
+                    r'|Overfull \\hbox \((?:[3-9]|\d{2,})\.\d+pt.*|^\./\S+:\d+: .*', re.MULTILINE)
+CHINESE = '[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]'
+WHOLE, HEAD = 20, 4  # lines of code that are kept on one page; lines of output that are kept with the code
 
 
 def missing_packages():
@@ -74,36 +76,43 @@ def settings(config, language):
                 f'\\hypersetup{{pdflang={{{LANGUAGES[language]}}}, pdfsubject={{{words["subject"]}}}, '
                 f'pdfkeywords={{{words["keywords"]}}}, pdftitle={{{title}}}, pdfauthor={{{config.project["author"]}}}, '
                 'pdfdisplaydoctitle, bookmarksnumbered, bookmarksopen}']
-    elements = {'papersize': 'a4paper', 'pointsize': '11pt', 'figure_align': 'H', 'fncychap': '', 'fontpkg': '',
-                'babel': r'\usepackage{babel}', 'polyglossia': '', 'fontenc': r'\usepackage{xeCJK}',
-                'makeindex': '', 'printindex': '', 'fvset': r'\fvset{fontsize=\small,formatcom=\xeCJKVerbAddon}',
-                'geometry': r'\usepackage[inner=27mm, outer=25mm, top=25mm, bottom=25mm, headheight=14pt]{geometry}',
-                'sphinxsetup': 'verbatimsep=2mm, verbatimforcewraps, VerbatimColor={gray}{0.95}, '
-                               'VerbatimBorderColor={gray}{0.95}, InnerLinkColor={rgb}{0,0.25,0.5}, '
-                               'OuterLinkColor={rgb}{0,0.25,0.5}, TitleColor={gray}{0}, pre_border-radius=2pt',
-                'preamble': '\n'.join(preamble)}
-    values = {'latex_elements': elements, 'latex_additional_files': [str(STYLE), 'img/cover.jpg'],
-              'latex_documents': [('index', 'book.tex', title, config.project['author'], 'howto')],
-              'latex_domain_indices': False, 'latex_show_pagerefs': False, 'rsvg_converter_args': []}
+    elements = {
+        'papersize': 'a4paper', 'pointsize': '11pt', 'pxunit': '.6bp', 'figure_align': 'H', 'fncychap': '',
+        'geometry': r'\usepackage[inner=27mm, outer=25mm, top=25mm, bottom=25mm, headheight=14pt]{geometry}',
+        'fontenc': r'\usepackage{xeCJK}', 'babel': r'\usepackage{babel}', 'polyglossia': '', 'fontpkg': '',
+        'passoptionstopackages': r'\PassOptionsToPackage{indentafter}{titlesec}' if language == 'zh' else '',
+        'fvset': r'\fvset{fontsize=\small,baselinestretch=1.05,formatcom=\xeCJKVerbAddon}',
+        'sphinxsetup': 'verbatimsep=2mm, verbatimforcewraps, VerbatimColor={gray}{0.95}, '
+                       'VerbatimBorderColor={gray}{0.95}, InnerLinkColor={rgb}{0,0.25,0.5}, '
+                       'OuterLinkColor={rgb}{0,0.25,0.5}, TitleColor={gray}{0}, pre_border-radius=2pt',
+        'preamble': '\n'.join(preamble), 'makeindex': '', 'printindex': ''}
+    values = {
+        'latex_elements': elements, 'latex_additional_files': [str(STYLE), 'img/cover.jpg'],
+        'latex_documents': [('index', 'book.tex', title, config.project['author'], 'howto')],
+        'latex_table_style': ['booktabs'], 'latex_domain_indices': False, 'latex_show_pagerefs': False,
+        'rsvg_converter_args': []}
     return '\n' + ''.join(f'{name} = {value!r}\n' for name, value in values.items())
 
 
 def for_print(text):
-    """Adapt reStructuredText: printed output is not Python, and headings have one number only."""
+    """Adapt reStructuredText: output is not Python, its figures need less room, headings have one number only."""
+    text = re.sub(rf'({CHINESE})\s+(?=:numref:)', r'\1\\ ', text)  # TeX makes the space itself where one is due
+    text = re.sub(rf'(:numref:`[^`]+`)\s+(?={CHINESE})', r'\1\\ ', text)
     text = text.replace('.. parsed-literal::', '.. code-block:: none')
+    text = re.sub(r'^(\.\. figure:: output_.*)', r'\1\n   :scale: 80%', text, flags=re.MULTILINE)
     return re.sub(r'^\d+\\?\. (.+\n-{3,}$)', r'\1', text, flags=re.MULTILINE)
 
 
 def keep_together(tex):
-    """Ask for enough room on the page for each piece of code and the beginning of its output."""
-    block = r'\\begin\{sphinxVerbatim\}.*?\\end\{sphinxVerbatim\}'
-
+    """Keep a piece of code, or of output, on one page, code with its output's first lines; let titled figures float."""
     def need(match):
-        lines = min(match[0].count('\n') + 1, WHOLE_CODE)
-        return f'\\needspace{{{lines}\\baselineskip}}\n{match[0]}'
+        style, block, output = match.groups()
+        lines = min(block.count('\n') + 1 + (HEAD if output else 0), WHOLE)
+        return f'\\needspace{{{lines}\\codeskip}}\n{style}{block}'
 
-    return re.sub(rf'\\diilbookstyleinputcell\s+{block}(?:\s+\\diilbookstyleoutputcell\s+{block})*', need, tex,
-                  flags=re.DOTALL)
+    tex = tex.replace('{figure}[H]\n\\centering\n\\capstart', '{figure}[!htb]\n\\centering\n\\capstart')
+    return re.sub(r'(\\diilbookstyle(?:in|out)putcell\s+)(\\begin\{sphinxVerbatim\}.*?\\end\{sphinxVerbatim\})'
+                  r'(?=(\s+\\diilbookstyleoutputcell)?)', need, tex, flags=re.DOTALL)
 
 
 def prepare(language, executed, work):
@@ -133,13 +142,14 @@ def typeset(folder, work):
     tex.write_text(keep_together(tex.read_text()))
     environment = {**os.environ, 'max_print_line': '10000', 'LATEXOPTS': '', 'FORCE_SOURCE_DATE': '1',
                    'SOURCE_DATE_EPOCH': os.environ.get('SOURCE_DATE_EPOCH', last_commit())}
-    command = ['latexmk', '-xelatex', '-interaction=nonstopmode', '-halt-on-error', 'book.tex']
+    command = ['latexmk', '-xelatex', '-interaction=nonstopmode', '-halt-on-error', '-file-line-error', 'book.tex']
     result = subprocess.run(command, cwd=latex, capture_output=True, text=True, errors='replace', env=environment)
     (latex / 'latexmk.log').write_text(result.stdout + result.stderr)
     log = latex / 'book.log'  # of the last run: the first ones do not know the references yet
     faults = FAULTS.findall(log.read_text(errors='replace')) if log.exists() else []
     faults += re.findall(r'xdvipdfmx:(?:warning|fatal).*', result.stdout + result.stderr)
     if faults or result.returncode:
+        faults = [fault for fault in faults if fault.startswith('./')] or faults  # errors, or else warnings
         said = '\n'.join(dict.fromkeys(faults)) or result.stderr.strip()[-2000:]
         raise RuntimeError(f'LaTeX found faults, see {log}:\n{said}')
     return latex / 'book.pdf'
@@ -170,8 +180,8 @@ def main():
     options = parser.parse_args()
     missing = missing_packages()
     if missing:
-        sys.exit(f'the PDFs need TeX and fonts, please type: sudo apt-get install --no-install-recommends '
-                 f'{" ".join(missing)}')
+        sys.exit('the PDFs need TeX and fonts, please type (Debian or Ubuntu): '
+                 f'sudo apt-get install --no-install-recommends {" ".join(missing)}')
     if options.check:
         return
     try:

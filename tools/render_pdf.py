@@ -74,8 +74,7 @@ def settings(config, language):
     preamble = [f'\\usepackage[{language}]{{book}}',
                 *(f'\\newcommand{{\\{name}}}{{{value}}}' for name, value in commands.items()),
                 f'\\hypersetup{{pdflang={{{LANGUAGES[language]}}}, pdfsubject={{{words["subject"]}}}, '
-                f'pdfkeywords={{{words["keywords"]}}}, pdftitle={{{title}}}, pdfauthor={{{config.project["author"]}}}, '
-                'pdfdisplaydoctitle, bookmarksnumbered, bookmarksopen}']
+                f'pdfkeywords={{{words["keywords"]}}}, pdfdisplaydoctitle, bookmarksnumbered, bookmarksopen}}']
     elements = {
         'papersize': 'a4paper', 'pointsize': '11pt', 'pxunit': '.6bp', 'figure_align': 'H', 'fncychap': '',
         'geometry': r'\usepackage[inner=27mm, outer=25mm, top=25mm, bottom=25mm, headheight=14pt]{geometry}',
@@ -157,8 +156,9 @@ def typeset(folder, work):
 
 def last_commit():
     """Give the time of the last commit in seconds since 1970, or now where there is no git: the date of the PDF."""
-    result = subprocess.run(['git', 'log', '-1', '--format=%ct'], capture_output=True, text=True)
-    return result.stdout.strip() or str(int(time.time()))
+    git = shutil.which('git')
+    stamp = git and subprocess.run([git, 'log', '-1', '--format=%ct'], capture_output=True, text=True).stdout.strip()
+    return stamp or str(int(time.time()))
 
 
 def build(executed, work):

@@ -106,11 +106,13 @@ def test_a_failing_cell_is_named_and_leaves_the_old_results(book, cell, sentence
     execute('--update')
     before = {path: path.read_bytes() for path in [*FOLDER.iterdir(), *Path('chapter_fine_tuning').iterdir()]}
     site = Path('_build/html/index.html')
-    site.parent.mkdir()
-    site.touch()
+    book_for_print = Path('_build/pdf/book.pdf')
+    for product in (site, book_for_print):
+        product.parent.mkdir()
+        product.touch()
     Path('chapter_fine_tuning/two.md').write_text(page(count('two'), cell))
     result = execute('--update', '--timeout', '2')
-    assert result.returncode == 1 and not site.exists()
+    assert result.returncode == 1 and not site.exists() and not book_for_print.exists()
     assert result.stderr.splitlines()[-1] == f'chapter_fine_tuning/two.md, code cell 2: {sentence}'
     for path in before.keys() - {Path('chapter_fine_tuning/two.md')}:
         assert path.read_bytes() == before[path]

@@ -25,6 +25,9 @@ pdf: $(STAMP)  ## execute and render the book as two PDFs; needs TeX
 notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
 	@$(PYTHON) tools/execute.py --update $(FORCE_OPTION)
 
+check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
+	@$(PYTHON) tools/check_data.py $(if $(PHOTOS),"$$PHOTOS")
+
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	@.venv/bin/jupyter lab
 
@@ -49,4 +52,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks lab serve test test-all lock demo-data clean
+.PHONY: help book pdf notebooks check-data lab serve test test-all lock demo-data clean

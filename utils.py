@@ -14,7 +14,7 @@ from mxnet.gluon.model_zoo import vision as models
 from sklearn import metrics
 from tqdm.auto import tqdm
 
-from data import imagenet, sources
+from data import imagenet, parameters, sources
 
 demo = os.environ.get('DEMO', '1') != '0'  # False: the published data set, 690 MB to download
 photos = os.environ.get('PHOTOS')  # a folder of your own: train/CLASS/*.jpg and test/CLASS/*.jpg
@@ -112,11 +112,12 @@ def show_pictures(pictures, titles=None, columns=8):
 def parameter_file(name, must_exist=False):
     """Return the path under which a trained network's parameters are kept for these settings.
 
-    Raises FileNotFoundError when the file must exist and does not.
+    Raises FileNotFoundError or ValueError when the file must exist, and does not or is damaged.
     """
-    path = sources.CACHE / f'{name}-{source_model}-{load_data().name}.params'
-    if must_exist and not path.exists():
-        raise FileNotFoundError(f'{path} is not there yet: run the notebook training first')
+    data = load_data()
+    path = sources.CACHE / f'{name}-{source_model}-{data.name}.params'
+    if must_exist:
+        parameters.check(path, len(data.classes))
     path.parent.mkdir(parents=True, exist_ok=True)
     return str(path)
 
@@ -130,17 +131,12 @@ def normalise(pixels):
 def pretrained_net(ctx=mx.cpu()):
     """Return the source model with its ImageNet weights (1,000 outputs).
 
-    Raises RuntimeError when the model zoo's weights cannot be fetched.
+    Raises ConnectionError when the model zoo's weights cannot be fetched.
     """
-    if source_model == 'squeezenet1_1':
-        net = models.squeezenet1_1()
-        net.load_parameters(str(imagenet.squeezenet1_1_file(sources.CACHE)), ctx=ctx)
-        return net
     try:
-        return getattr(models, source_model)(pretrained=True, ctx=ctx)
-    except Exception as error:  # requests, zip and file errors, whatever the model zoo lets through
-        raise RuntimeError(f"the weights of {source_model} cannot be downloaded ({error}): "
-                           "set source_model = 'squeezenet1_1' in utils.py, it needs no network") from None
+        return imagenet.pretrained(source_model, ctx, sources.CACHE)
+    except ConnectionError as error:
+        raise ConnectionError(f"{error}, or set source_model = 'squeezenet1_1' in utils.py") from None
 
 
 def new_net(num_classes):

@@ -7,14 +7,16 @@ TensorFlow's layout for pixels in BGR order, 0 to 255, less a mean. Gluon's netw
 import hashlib
 import importlib.util
 import io
-import os
 import pickle
 from pathlib import Path
 
 import numpy as np
-from mxnet import nd
-from mxnet.gluon.model_zoo import vision
+from mxnet import init, nd
+from mxnet.gluon.model_zoo import model_store, vision
 
+from data import fetch
+
+MODEL_ZOO = 'https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/models/'
 MEAN = np.array([0.485, 0.456, 0.406])  # of ImageNet's pixels, RGB, as the model zoo's documentation states
 STD = np.array([0.229, 0.224, 0.225])
 BGR_MEAN = np.array([104.006, 116.669, 122.679])  # what the packaged weights expect to be subtracted
@@ -55,9 +57,14 @@ def read_weights(path, sha256=SHA256):
         raise ValueError(f'{path} is not the file that this book was made with: its SHA-256 is {found}, not {sha256}; '
                          'install ndf 0.1.4 again')
     try:
-        return _ArrayUnpickler(io.BytesIO(content), encoding='latin1').load()
-    except pickle.UnpicklingError as error:
-        raise ValueError(f'{path} holds more than arrays: {error}') from None
+        weights = _ArrayUnpickler(io.BytesIO(content), encoding='latin1').load()
+    except Exception as error:  # a damaged pickle can end in any of them
+        raise ValueError(f'{path} holds more than arrays, or is damaged ({error}): install ndf 0.1.4 again') from None
+    for layer, arrays in weights.items() if isinstance(weights, dict) else [('', '')]:
+        if not (isinstance(layer, str) and isinstance(arrays, list) and len(arrays) == 2
+                and all(isinstance(array, np.ndarray) and array.dtype == 'float32' for array in arrays)):
+            raise ValueError(f'{path} holds something else than layers of two arrays: install ndf 0.1.4 again')
+    return weights
 
 
 def gluon_arrays(weights):
@@ -80,18 +87,21 @@ def _position(layer):
     return int(block.lstrip('convfire')), ['', 'squeeze1x1', 'expand1x1', 'expand3x3'].index(part)
 
 
-def squeezenet1_1_file(cache):
-    """Give the path of the converted `.params` file below the folder `cache`, making it the first time."""
-    target = Path(cache, f'squeezenet1_1-imagenet-{SHA256[:8]}.params')
-    if not target.exists():
-        net, arrays = vision.squeezenet1_1(), gluon_arrays(read_weights(_weights_file()))
-        for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
-            parameter.shape = array.shape
-            parameter.initialize()
-            parameter.set_data(nd.array(array))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half = target.with_suffix(f'.{os.getpid()}.tmp')
-        net.save_parameters(str(half))
-        os.replace(half, target)
-    return target
+def pretrained(name, ctx, cache):
+    """Return the network `name` of Gluon's model zoo with its ImageNet weights on a device.
 
+    SqueezeNet 1.1 is converted from the package; the others are downloaded into the folder `cache`. Raises
+    ConnectionError when they cannot be had.
+    """
+    net = getattr(vision, name)()
+    if name != 'squeezenet1_1':
+        sha1 = model_store._model_sha1[name]
+        file = f'{name}-{sha1[:8]}.params'
+        net.load_parameters(str(fetch.fetch(file, sha1, [f'{MODEL_ZOO}{name}-{sha1[:8]}.zip'], cache)), ctx=ctx)
+        return net
+    net.initialize(init.Zero(), ctx=ctx)  # draws no random numbers
+    arrays = gluon_arrays(read_weights(_weights_file()))
+    for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
+        parameter.shape = array.shape
+        parameter.set_data(nd.array(array))
+    return net

@@ -180,7 +180,7 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
     """Train on one device or a list of devices; print a line an epoch and return the history, a list of values a name.
 
     `loss(outputs, labels)` gives one value a picture. Ctrl-C stops early and keeps the history. Raises
-    FloatingPointError when the loss is not finite, naming epoch and batch.
+    FloatingPointError when the loss is not finite, naming epoch and batch, and MemoryError.
     """
     devices = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
     history = {name: [] for name in ('loss', 'train_accuracy', 'accuracy', 'precision', 'recall', 'f1', 'rate')}
@@ -203,6 +203,10 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
             print(f'epoch {epoch}: loss {total / count:.3f}, train acc {correct / count:.3f}, val acc '
                   f'{values["accuracy"]:.3f}, precision {values["precision"]:.3f}, recall {values["recall"]:.3f}, '
                   f'{rate:.0f} images/s')
+    except mx.MXNetError as error:
+        if 'out of memory' in str(error) or 'bad_alloc' in str(error):
+            raise MemoryError(f'{devices[0]} has too little memory: choose a smaller batch_size') from None
+        raise
     except KeyboardInterrupt:
         print(f'stopped after {len(history["loss"])} epochs')
     return history

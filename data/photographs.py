@@ -107,8 +107,7 @@ def read_picture(path, short_side=256):
     Raises ValueError with the reason when it is damaged or of a kind that is not accepted.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as picture:
-            warnings.simplefilter('ignore')  # of odd metadata; the size is checked here
+        with Image.open(path, formats=FORMATS) as picture:
             short, long = sorted(picture.size)
             if short * long > records.MAX_PIXELS:
                 raise ValueError(f'{short * long / 1e6:.0f} million pixels are too many: make it smaller')
@@ -156,7 +155,8 @@ def read_all(pictures, keep):
     Returns the faults, a sentence each: pictures that cannot be used, and pairs that show the same picture.
     """
     faults, first = [], {}
-    with ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter('ignore')  # of sizes and odd metadata: a picture is accepted, or it is a fault
         for split in SPLITS:
             mixed = random.Random(0).sample(pictures[split], len(pictures[split]))  # readers shuffle nearby records
             rest = iter(tqdm(mixed, desc=f'reading {split}', unit='pictures', disable=fetch.QUIET))

@@ -1,4 +1,4 @@
-"""The demo data set against its manifest, and the packing of folders against Pillow."""
+"""The demo data set against its manifest."""
 import collections
 import csv
 import hashlib
@@ -80,90 +80,6 @@ def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
     (tmp_path / 'demo_test.rec').write_bytes(content)
     with pytest.raises(ValueError, match='demo_test.rec is missing or damaged'):
         sources.demo_set()
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Make a folder of photographs, two classes in two splits, and keep what is packed beside it."""
-    monkeypatch.setattr(sources, 'CACHE', tmp_path / 'cache')
-    draw = np.random.default_rng(0)
-    for split, count in (('train', 10), ('test', 3)):
-        for name in ('cat', 'not_cat'):
-            (tmp_path / 'photos' / split / name).mkdir(parents=True)
-            for i in range(count):
-                pixels = draw.integers(0, 255, (30, 40, 3)).astype('uint8')
-                Image.fromarray(pixels).resize((400, 300)).save(tmp_path / 'photos' / split / name / f'{i}.png')
-    return tmp_path / 'photos'
-
-
-def test_a_folder_is_packed(folder):
-    packed = sources.folder_set(folder)
-    assert packed.classes == ['not_cat', 'cat']
-    counts = {split: np.bincount(sources.labels(getattr(packed, split))).tolist() for split in sources.SPLITS}
-    assert counts == {'train': [8, 8], 'validation': [2, 2], 'test': [3, 3]}
-    assert sources.folder_set(folder) == packed
-    pixels, label = sources.pictures(packed.test, 1)[0]
-    assert min(pixels.shape[:2]) == 256
-    likely = sorted((folder / 'test' / packed.classes[label]).iterdir())
-    distances = [np.abs(np.asarray(sources.read_picture(path), int) - pixels).mean() for path in likely]
-    assert min(distances) < 8  # what JPEG loses; another picture is far off
-    assert sorted(distances)[1] > 30
-
-
-def test_more_than_two_classes(folder):
-    for split in ('train', 'test'):
-        (folder / split / 'dog').mkdir()
-        for i in range(3):
-            Image.new('L', (50, 60), 40 * i).save(folder / split / 'dog' / f'{i}.jpg')
-    packed = sources.folder_set(folder)
-    assert packed.classes == ['not_cat', 'cat', 'dog']
-    assert set(sources.labels(packed.train)) == {0, 1, 2}
-
-
-def test_a_folder_without_a_split_is_refused(folder):
-    (folder / 'test').rename(folder / 'tset')
-    with pytest.raises(FileNotFoundError, match='has no folder test'):
-        sources.folder_set(folder)
-
-
-def test_an_empty_class_is_refused(folder):
-    for path in (folder / 'train' / 'cat').iterdir():
-        path.unlink()
-    with pytest.raises(ValueError, match='train/cat holds no pictures'):
-        sources.folder_set(folder)
-
-
-def test_every_unreadable_picture_is_named_and_nothing_is_written(folder):
-    (folder / 'train' / 'cat' / 'text.jpg').write_text('this is no picture')
-    (folder / 'test' / 'not_cat' / 'empty.jpg').write_bytes(b'')
-    whole = io.BytesIO()
-    Image.new('RGB', (300, 300)).save(whole, 'JPEG')
-    (folder / 'test' / 'cat' / 'half.jpg').write_bytes(whole.getvalue()[:len(whole.getvalue()) // 2])
-    with pytest.raises(ValueError, match='3 pictures cannot be read') as error:
-        sources.folder_set(folder)
-    assert all(name in str(error.value) for name in ('cat/text.jpg', 'not_cat/empty.jpg', 'cat/half.jpg'))
-    assert not list(sources.CACHE.iterdir())
-
-
-@pytest.mark.parametrize('mode', ['RGB', 'L', 'CMYK', 'RGBA', 'P'])
-def test_pictures_of_every_mode_become_rgb(tmp_path, mode):
-    path = tmp_path / ('picture.jpg' if mode in ('RGB', 'L', 'CMYK') else 'picture.png')
-    grey = Image.linear_gradient('L').convert('RGB')
-    (grey.quantize(256) if mode == 'P' else grey.convert(mode)).save(path)
-    picture = sources.read_picture(path)
-    assert (picture.mode, picture.size) == ('RGB', (256, 256))
-    assert np.abs(np.asarray(picture, int)[:, :, 1] - np.arange(256)[:, None]).mean() < 8
-
-
-def test_a_turned_photograph_is_set_upright(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its side
-    pixels = np.zeros((40, 80, 3), 'uint8')
-    pixels[:, 40:] = 255
-    Image.fromarray(pixels).save(tmp_path / 'turned.jpg', exif=exif, quality=95)
-    upright = np.asarray(sources.read_picture(tmp_path / 'turned.jpg'), int)
-    assert upright.shape[:2] == (512, 256)
-    assert upright[100].mean() < 20 and upright[-100].mean() > 235
 
 
 def test_record_iter_decodes_like_pillow():

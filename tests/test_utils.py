@@ -9,6 +9,7 @@ from PIL import Image
 from sklearn import metrics
 
 import utils
+from data import records
 
 
 @pytest.fixture
@@ -153,7 +154,42 @@ def test_a_missing_parameter_file_says_what_to_run(tmp_path, monkeypatch):
 
 def test_an_unreachable_model_zoo_names_the_offline_choice(tmp_path, monkeypatch):
     monkeypatch.setattr(utils, 'source_model', 'resnet18_v2')
-    monkeypatch.setenv('MXNET_GLUON_REPO', 'http://127.0.0.1:9/')
-    monkeypatch.setenv('MXNET_HOME', str(tmp_path))
-    with pytest.raises(RuntimeError, match="set source_model = 'squeezenet1_1'"):
+    monkeypatch.setattr(utils.imagenet, 'MODEL_ZOO', 'http://127.0.0.1:9/')
+    monkeypatch.setattr(utils.imagenet.fetch, 'WAITS', ())
+    monkeypatch.setattr(utils.sources, 'CACHE', tmp_path)
+    with pytest.raises(ConnectionError, match="put resnet18_v2-a81db45f.params .* set source_model = 'squeezenet1_1'"):
         utils.pretrained_net()
+
+
+def test_18_a_gpu_that_cannot_compute_is_named_and_left(monkeypatch, capsys):
+    monkeypatch.setattr(mx.context, 'num_gpus', lambda: 2)  # this build of MXNet can use none: the real error comes
+    assert utils.try_all_gpus() == [mx.cpu()] and utils.try_gpu() == mx.cpu()
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        f'GPU {i} is there, but this build of MXNet cannot use it' for i in range(2)]
+
+    def fail(*_, **__):
+        raise TypeError('a fault of ours')
+    monkeypatch.setattr(utils.nd, 'ones', fail)
+    with pytest.raises(TypeError):  # only MXNet's errors mean that a GPU is unusable
+        utils.try_gpu()
+
+
+def test_18_too_little_memory_names_the_batch_size(record_file):
+    def loss(outputs, labels):
+        raise mx.MXNetError('cudaMalloc retry failed: out of memory')
+    net = small_net(mx.cpu())
+    trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.01})
+    data_iter = utils.RecordIter(record_file, 4)
+    with pytest.raises(MemoryError, match=r'cpu\(0\) has too little memory: choose a smaller batch_size'):
+        utils.train(data_iter, data_iter, net, loss, trainer, mx.cpu(), 1)
+
+
+@pytest.mark.parametrize('batch_size', [1, 64])
+def test_19_one_picture_is_enough(tmp_path, batch_size):
+    writer = records.Writer(tmp_path / 'one.rec')
+    jpeg = io.BytesIO()
+    Image.new('RGB', (256, 256), 'red').save(jpeg, 'JPEG')
+    writer.add(1, jpeg.getvalue())
+    writer.close()
+    _, history = train_small(tmp_path / 'one.rec', mx.cpu(), batch_size=batch_size, num_epochs=1)
+    assert len(history['loss']) == 1 and np.isfinite(history['loss'][0])

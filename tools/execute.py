@@ -23,7 +23,8 @@ REPRODUCIBLE = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP
                 'PYTHONHASHSEED': '0', 'TQDM_DISABLE': '1'}
 WIDGET = 'application/vnd.jupyter.widget-view+json'
 # Errors whose text is a sentence for the reader; of others the type is told too.
-SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError'}
+SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError', 'OSError',
+          'PermissionError', 'MemoryError'}
 
 
 def inputs(chosen):

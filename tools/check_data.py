@@ -41,7 +41,7 @@ def check_demo():
         for number, (label, encoded) in enumerate(records.samples(file), 1):
             if manifest.pop(hashlib.sha256(encoded).hexdigest(), None) != (split, label):
                 faults.append(f'{file}: picture {number} is not in the manifest, or there twice')
-    faults += [f'{sources.HERE / f"demo_{split}.rec"} lacks a picture of the manifest' for split, _ in manifest.values()]
+    faults += [f'{sources.HERE}/demo_{split}.rec lacks a picture of the manifest' for split, _ in manifest.values()]
     return data.classes, counts, faults
 
 

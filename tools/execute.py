@@ -126,15 +126,18 @@ def main():
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     os.environ.update(REPRODUCIBLE, **chosen)
-    with notebooks.exclusive():
-        try:
-            paths = execute(chosen, options.force, options.timeout)
-        except (OSError, RuntimeError) as error:
-            for folder in ('html', 'pdf'):  # an old page must not look new
-                shutil.rmtree(notebooks.site(chosen).with_name(folder), ignore_errors=True)
-            sys.exit(str(error))
-        for path in paths if options.update else []:
-            update(path)
+    try:
+        with notebooks.exclusive():
+            try:
+                paths = execute(chosen, options.force, options.timeout)
+                for path in paths if options.update else []:
+                    update(path)
+            except (OSError, RuntimeError):
+                for folder in ('html', 'pdf'):  # an old page must not look new
+                    shutil.rmtree(notebooks.site(chosen).with_name(folder), ignore_errors=True)
+                raise
+    except (OSError, RuntimeError) as error:
+        sys.exit(notebooks.sentence(error))
 
 
 if __name__ == '__main__':

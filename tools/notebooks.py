@@ -1,5 +1,6 @@
 """What executing and rendering share: the pages, their notebooks, and the run's settings."""
 import ast
+import errno
 import hashlib
 import os
 import re
@@ -79,9 +80,9 @@ def attach_outputs(notebook, executed):
 
 
 def write_atomically(path, text):
-    """Write a text file so that a reader sees the old content or the new one, never a part."""
+    """Write a text file so that a reader sees the old content or the new one, never a part; within `exclusive`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f'{path.name}.{os.getpid()}.tmp')
+    half = path.with_name(f'{path.name}.tmp')  # what a killed run left, the next one overwrites
     half.write_text(text)
     os.replace(half, path)
 
@@ -108,6 +109,15 @@ def variant(chosen):
 def site(chosen):
     """Say where the rendered book goes; a run with other settings never touches the book of the demo data."""
     return BUILD / 'photos' / 'html' if chosen else BUILD / 'html'
+
+
+def sentence(error):
+    """Say an error to the user; of a full disk or a folder that cannot be written, in one sentence with what to do."""
+    if 'No space left on device' in str(error):  # also within the errors of Sphinx and of copied folders
+        return f'{getattr(error, "filename", None) or BUILD}: the disk is full; make room, then run make again'
+    if getattr(error, 'errno', None) in (errno.EROFS, errno.EACCES):
+        return f'{error.filename}: {error.strerror}; work in a folder that can be written, then run make again'
+    return str(error)
 
 
 def digest(*parts):

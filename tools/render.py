@@ -118,21 +118,21 @@ def main():
     os.environ['PATH'] = os.pathsep.join([str(Path(pypandoc.get_pandoc_path()).parent), os.environ['PATH']])
     logging.getLogger().setLevel(logging.WARNING)
     executed, site = BUILD / 'executed' / notebooks.variant(chosen), notebooks.site(chosen)
-    with notebooks.exclusive():
-        key, key_file, work = sources(executed), site / '.key', site.with_name('work')
-        if key_file.exists() and key_file.read_text() == key:
-            print(f'{site}/index.html is up to date')
-            return
-        for folder in (site, work):
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
+    try:
+        with notebooks.exclusive():
+            key, key_file, work = sources(executed), site / '.key', site.with_name('work')
+            if key_file.exists() and key_file.read_text() == key:
+                print(f'{site}/index.html is up to date')
+                return
+            for folder in (site, work):
+                shutil.rmtree(folder, ignore_errors=True)
             html, english = (render(edition, executed, work / language) for language, edition in EDITIONS.items())
             os.replace(english, html / 'en')
             localise.link_editions(html)
-        except (RuntimeError, OSError) as error:
-            sys.exit(f'{error}')
-        (html / '.key').write_text(key)
-        os.replace(html, site)
+            (html / '.key').write_text(key)
+            os.replace(html, site)
+    except (RuntimeError, OSError) as error:
+        sys.exit(notebooks.sentence(error))
     print(f'The book is {site}/index.html')
 
 

@@ -1,0 +1,221 @@
+"""What a kill, a full disk, a folder that cannot be written or a second build leaves: nothing that harms the next run.
+
+The book here is a small one, made by the real make, tools and data.
+"""
+import contextlib
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import notebooks
+from data import records, sources
+
+ROOT = notebooks.ROOT
+PAGE = """# {title}
+:label:`chap_{name}`
+
+{text}
+
+```python .input
+import sys
+sys.path.insert(0, '..')
+import utils
+from data import sources
+
+print(utils.load_data().name, sources.labels(utils.load_data().test).sum(), {number})
+```
+
+```python .input
+import matplotlib.pyplot as plt
+
+_ = plt.plot([1, {number}])
+```
+"""
+
+
+def write_pages(number):
+    """Write a book of two pages in two editions, whose outputs show a number."""
+    for name, title in (('index', '章'), ('two', '节')):
+        for edition, heading, text in (('', title, '文字。'), ('_en', f'Title {name}', 'Text.')):
+            page = PAGE.format(title=heading, name=name + edition, text=text, number=number)
+            if name == 'two':
+                page = page.replace('import utils\n', '').replace('utils.load_data()', 'sources.demo_set()')
+            Path('chapter_fine_tuning', f'{name}{edition}.md').write_text(page)
+    for edition in ('', '_en'):
+        toc = '\n'.join(f'chapter_fine_tuning/{name}{edition}' for name in ('index', 'two'))
+        Path(f'index{edition}.md').write_text(f'# Book\n\n```toc\n:numbered:\n\n{toc}\n```\n')
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A clone of the project whose book is small."""
+    if not (ROOT / '.venv').exists():
+        pytest.skip('make has not set up .venv')
+    folder = tmp_path / 'clone'
+    monkeypatch.chdir(tmp_path)
+    folder.mkdir()
+    for name in ('Makefile', 'utils.py', 'config.ini', 'config_en.ini', 'refs.bib', 'requirements.lock', 'build.yml'):
+        shutil.copy(ROOT / name, folder)
+    for name in ('tools', 'static', 'img'):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copytree(ROOT / 'data', folder / 'data', ignore=shutil.ignore_patterns('cache', '__pycache__'))
+    (folder / 'chapter_fine_tuning').mkdir()
+    shutil.copy(ROOT / 'chapter_fine_tuning' / 'matplotlibrc', folder / 'chapter_fine_tuning')
+    (folder / '.venv').symlink_to(ROOT / '.venv')
+    monkeypatch.chdir(folder)
+    write_pages(1)
+    return folder
+
+
+def make(*arguments, **environment):
+    return subprocess.Popen(['make', *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={**os.environ, **environment}, start_new_session=True)
+
+
+def made(*arguments, **environment):
+    process = make(*arguments, **environment)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    return out
+
+
+def products(*folders):
+    """Give {path: hash} of all files in folders; none may be a temporary one."""
+    paths = [path for folder in folders for path in Path(folder).rglob('*')
+             if path.is_file() and '.doctrees' not in path.parts]
+    assert paths and not [path for path in paths if path.suffix in ('.tmp', '.part')]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def write_photos(folder, count):
+    """Make a folder of photographs, two classes in two splits, of pictures of the demo data."""
+    for number, (_, encoded) in zip(range(count), records.samples(sources.HERE / 'demo_train.rec')):
+        path = folder / ('train', 'test')[number % 2] / ('cat', 'not_cat')[number // 2 % 2] / f'{number}.jpg'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encoded)
+
+
+def kill(process, moment, chance):
+    """Kill, at a moment, all processes of a make or any one of them, and wait until it has ended."""
+    try:
+        process.wait(moment)
+    except subprocess.TimeoutExpired:
+        family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+        for pid in chance.choice([family, family[1:2], [chance.choice(family)]]):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    process.communicate(timeout=300)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('verb, folder, rounds', [('book', '_build/html', 12), ('notebooks', 'chapter_fine_tuning', 8)])
+def test_killed_at_any_moment_the_next_run_is_right(clone, verb, folder, rounds):
+    chance, expected = random.Random(verb), []
+    for number in (1, 2):
+        write_pages(number)
+        start = time.time()
+        made(verb)
+        seconds = time.time() - start
+        expected.append(products(folder))
+    assert expected[0] != expected[1] and expected[0].keys() == expected[1].keys()
+    for number in range(rounds):
+        write_pages(number % 2 + 1)
+        shutil.rmtree('_build/executed')  # so that there is something to do at every moment
+        kill(make(verb), chance.uniform(0, seconds), chance)
+        made(verb)
+        assert products(folder) == expected[number % 2]
+
+
+@pytest.mark.long
+def test_packing_killed_at_any_moment_is_done_by_the_next_run(tmp_path):
+    folder, cache, chance = tmp_path / 'photos', tmp_path / 'cache', random.Random(0)
+    write_photos(folder, 300)
+    code = (f'import sys; sys.path.insert(0, {str(ROOT)!r}); from data import photographs; from pathlib import Path\n'
+            f'print("ready", flush=True); photographs.packed({str(folder)!r}, Path({str(cache)!r}))')
+
+    def start():
+        process = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.readline()
+        return process
+
+    def content():
+        assert start().wait() == 0
+        target, = cache.glob('[!.]*')
+        return {path.name: path.read_bytes() for path in target.iterdir()}
+    begin, expected = time.time(), content()
+    seconds, unfinished = time.time() - begin, 0
+    for _ in range(20):
+        shutil.rmtree(cache)
+        process = start()
+        time.sleep(chance.uniform(0, seconds / 2))
+        process.kill()
+        process.wait()
+        unfinished += any(cache.glob('*.part'))
+        assert content() == expected
+    assert unfinished > 5
+
+
+@pytest.mark.long
+def test_two_builds_at_once_do_not_disturb_each_other(clone):
+    made('book')
+    expected = products('_build/html')
+    shutil.rmtree('_build')
+    shutil.rmtree('data/cache', ignore_errors=True)
+    photos = clone.parent / 'photos'
+    write_photos(photos, 40)
+    processes = [make('book'), make('book'), make('book', f'PHOTOS={photos}'), make('book', f'PHOTOS={photos}')]
+    said = [''.join(process.communicate(timeout=300)) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
+    assert any('waiting until it has finished' in text for text in said)
+    assert products('_build/html') == expected
+    assert '>photos-' in Path('_build/photos/html/chapter_fine_tuning/index.html').read_text()
+
+
+@pytest.fixture
+def small_disk(clone):
+    """Mount a small disk as the clone's folder _build; give a function that changes its size or makes it read-only."""
+    build = clone / '_build'
+    build.mkdir()
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', build], capture_output=True).returncode:
+        pytest.skip('a small disk can be mounted by root only')
+    yield lambda options: subprocess.run(['mount', '-o', f'remount,{options}', build], check=True)
+    subprocess.run(['umount', '-l', build], check=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('options, reason', [('size=16k', 'the disk is full'),
+                                             ('size=1m', 'the disk is full'), ('size=4m', 'the disk is full'),
+                                             ('ro', 'Read-only file system')])
+def test_10_a_full_or_read_only_disk_is_said_and_the_next_run_is_right(clone, small_disk, options, reason):
+    small_disk(options)
+    process = make('book')
+    _, err = process.communicate(timeout=300)
+    assert process.returncode and 'Traceback' not in err, err
+    sentence = err.splitlines()[-2]  # the last line is make's own
+    assert reason in sentence and 'then run make again' in sentence
+    assert not Path('_build/html').exists()
+    small_disk('size=100m,rw')
+    made('book')
+    assert '[<matplotlib' not in Path('_build/html/chapter_fine_tuning/two.html').read_text()
+
+
+@pytest.mark.parametrize('options, reason', [('size=100k', 'the disk is full'), ('ro', 'Read-only file system')])
+def test_10_packing_on_a_full_or_read_only_disk_leaves_nothing(clone, small_disk, monkeypatch, options, reason):
+    photos, cache = clone / 'photos', clone / '_build' / 'cache'
+    write_photos(photos, 40)
+    monkeypatch.setattr(sources, 'CACHE', cache)
+    small_disk(options)
+    with pytest.raises(OSError, match=f'cache.* cannot be written.*{reason}.* set BOOK_CACHE'):
+        sources.folder_set(photos)
+    assert not list(cache.glob('[!.]*'))
+    small_disk('size=100m,rw')
+    assert len(sources.labels(sources.folder_set(photos).test)) == 20

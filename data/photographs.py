@@ -101,6 +101,10 @@ def shown(path):
     return str(path) if str(path).isprintable() else repr(str(path))
 
 
+class _Refused(ValueError):
+    """A picture is whole, but not of a kind that is accepted."""
+
+
 def read_picture(path, short_side=256):
     """Read a picture as RGB: upright, its shorter side `short_side` pixels, transparent parts white.
 
@@ -110,18 +114,18 @@ def read_picture(path, short_side=256):
         with Image.open(path, formats=FORMATS) as picture:
             short, long = sorted(picture.size)
             if short * long > records.MAX_PIXELS:
-                raise ValueError(f'{short * long / 1e6:.0f} million pixels are too many: make it smaller')
+                raise _Refused(f'{short * long / 1e6:.0f} million pixels are too many: make it smaller')
             if short < SHORTEST or long > SLENDEREST * short:
-                raise ValueError(f'{picture.width} x {picture.height} pixels are too small or too slender')
+                raise _Refused(f'{picture.width} x {picture.height} pixels are too small or too slender')
             picture = _to_rgb(ImageOps.exif_transpose(picture))
+    except _Refused:
+        raise
     except Image.UnidentifiedImageError:
         raise ValueError(_unknown(path)) from None
     except Image.DecompressionBombError:
         raise ValueError('it has too many pixels: make it smaller') from None
-    except ValueError:
-        raise
     except Exception as error:  # whatever Pillow's parsers let through
-        raise ValueError(f'it is damaged ({error})') from None
+        raise ValueError(f'it is damaged ({" ".join(str(error).split())})') from None
     scale = short_side / min(picture.size)
     return picture.resize([max(short_side, round(scale * side)) for side in picture.size], Image.BICUBIC)
 
@@ -129,7 +133,7 @@ def read_picture(path, short_side=256):
 def _to_rgb(picture):
     """Convert a picture of any mode to RGB of 8 bits."""
     if picture.mode in ('I', 'F'):
-        raise ValueError('its pixels have 32 bits, of which white is unknown: save it with 8 bits')
+        raise _Refused('its pixels have 32 bits, of which white is unknown: save it with 8 bits')
     if picture.mode.startswith('I;16'):  # convert() would cut everything above 255 off
         return Image.fromarray((np.asarray(picture) // 257).astype('uint8')).convert('RGB')
     if picture.has_transparency_data or picture.mode in ('P', 'PA'):  # white, not black, shows through

@@ -68,7 +68,7 @@ def decode(encoded):
                 raise ValueError(f'it is {picture.width} x {picture.height} pixels, {picture.mode}')
             return ImageOps.exif_transpose(picture).convert('RGB')
     except Exception as error:  # whatever Pillow's parsers let through
-        raise ValueError(f'it is no JPEG ({error})') from None
+        raise ValueError(f'it is no whole JPEG ({" ".join(str(error).split())})') from None
 
 
 def labels(file):

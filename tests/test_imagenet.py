@@ -1,6 +1,9 @@
 """The converted ImageNet weights, against a forward pass in NumPy and against photographs."""
 import hashlib
+import importlib
+import os
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,21 +67,47 @@ def test_top_1_accuracy_on_photographs():
 
 
 class Malicious:
-    """Run a command when it is unpickled by a careless reader."""
+    """Call a function when it is unpickled by a careless reader."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, *call):
+        self.call = call
 
     def __reduce__(self):
-        return Path.touch, (self.path,)
+        return self.call[0], self.call[1:]
 
 
-def test_a_pickle_that_runs_code_is_refused(tmp_path):
+ATTACKS = {
+    'a method': lambda trace: Malicious(Path.touch, trace),
+    'a shell': lambda trace: Malicious(os.system, f'touch {trace}'),
+    'eval': lambda trace: Malicious(eval, f'open({str(trace)!r}, "w")'),
+    'in an array': lambda trace: np.array([Malicious(os.system, f'touch {trace}')], dtype=object),
+    'as a key': lambda trace: {Malicious(os.system, f'touch {trace}'): 1},
+    'an import': lambda trace: Malicious(importlib.import_module, 'antigravity')}
+
+
+@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize('attack', ATTACKS)
+def test_a_pickle_that_runs_code_is_refused(tmp_path, attack, protocol):
     path, trace = tmp_path / 'weights.pkl', tmp_path / 'trace'
-    path.write_bytes(pickle.dumps({'conv1': Malicious(trace)}))
+    content = pickle.dumps({'conv1': ATTACKS[attack](trace)}, protocol)
+    path.write_bytes(content)
     with pytest.raises(ValueError, match='holds more than arrays'):
-        imagenet.read_weights(path, hashlib.sha256(path.read_bytes()).hexdigest())
-    assert not trace.exists()
+        imagenet.read_weights(path, hashlib.sha256(content).hexdigest())
+    assert not trace.exists() and 'antigravity' not in sys.modules
+    if attack != 'an import':  # the attack is one: Python's own reader falls for it
+        pickle.loads(content)
+        assert trace.exists()
+
+
+@pytest.mark.parametrize('content', [  # ways around the name of a class: a dotted name, an attribute, an extension
+    b'\x80\x04\x8c\x05numpy\x8c\x10ndarray.__init__\x93.', b'cnumpy\ncore.os.system\n(S"true"\ntR.',
+    b'cbuiltins\ngetattr\n.', b'\x80\x02\x82\x01.', b'cnumpy\nload\n(S"weights.pkl"\nI00\nI01\ntR.',
+    b'cnumpy.core.multiarray\nscalar\n.', b'ios\nsystem\n(S"true"\n.'])
+def test_a_pickle_finds_no_way_around(tmp_path, content):
+    path = tmp_path / 'weights.pkl'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='holds more than arrays'):
+        imagenet.read_weights(path, hashlib.sha256(content).hexdigest())
 
 
 def test_another_file_is_refused(tmp_path):

@@ -65,7 +65,7 @@ def test_a_label_may_be_an_array_of_one(tmp_path):
     (lambda content: bytes(len(content)), 'no whole record at byte 0'), (lambda content: b'', 'holds no pictures'),
     (lambda content: b'<html>Please log in</html>', 'no whole record at byte 0'),
     (lambda content: content[:3000] + content[3100:], 'no whole record at byte'),
-    (lambda content: content[:32] + b'text' + content[36:], 'picture 1 cannot be read, it is no JPEG'),
+    (lambda content: content[:32] + b'text' + content[36:], 'picture 1 cannot be read, it is no whole JPEG'),
     (lambda content: content[:12] + struct.pack('<f', np.nan) + content[16:], 'no whole number as its label')])
 def test_17_a_damaged_record_file_is_refused_before_mxnet_sees_it(small, damage, sentence):
     small.write_bytes(damage(small.read_bytes()))

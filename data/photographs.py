@@ -91,8 +91,8 @@ def _divide(pictures):
         of_class = [pair for pair in pictures if pair[1] == label]
         if len(of_class) < 2:
             raise ValueError(f'{shown(of_class[0][0].parent)} holds one picture: a class needs at least two')
-        count = max(1, round(VALIDATION_SHARE * len(of_class)))
-        validation |= set(random.Random(0).sample(of_class, count))
+        share = max(1, round(VALIDATION_SHARE * len(of_class)))
+        validation |= set(random.Random(0).sample(of_class, share))
     return [pair for pair in pictures if pair not in validation], sorted(validation)
 
 
@@ -151,6 +151,11 @@ def _unknown(path):
     if head[4:8] == b'ftyp':
         return 'it is HEIC, AVIF or a video: save it as JPEG'
     return 'it is no picture that can be read: remove it, or save it as JPEG'
+
+
+def count(faults):
+    """Count faults in words."""
+    return f'{len(faults)} fault{"s" * (len(faults) > 1)}'
 
 
 def read_all(pictures, keep):
@@ -219,10 +224,10 @@ def packed(folder, cache, published=False):
             for writer in writers.values():
                 writer.close()
         if faults and published:
-            print(f'{len(faults)} faults among the published pictures:', '; '.join(faults[:SHOWN]))
+            print(f'{count(faults)} among the published pictures:', '; '.join(faults[:SHOWN]))
         elif faults:
             more = f'; and {len(faults) - SHOWN} more' if len(faults) > SHOWN else ''
-            raise ValueError(f'{len(faults)} faults among the pictures, make check-data PHOTOS=FOLDER lists them: '
-                             + '; '.join(faults[:SHOWN]) + more)
+            raise ValueError(f'{count(faults)} in {shown(folder)}: {"; ".join(faults[:SHOWN])}{more} '
+                             '(make check-data PHOTOS=FOLDER lists all)')
         records.write_checksums(part)
     return target, classes

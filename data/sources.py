@@ -14,7 +14,7 @@ from data.fetch import QUIET as QUIET
 from data.photographs import SPLITS, VALIDATION_SHARE, read_picture as read_picture
 from data.records import labels as labels, pictures as pictures
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent / Path(os.environ.get('BOOK_CACHE', HERE / 'cache')).expanduser()  # may be shared between clones
 RECORDS_URL = 'https://apache-mxnet.s3-accelerate.amazonaws.com/gluon/dataset/'
 PUBLISHED = {'train': ('not_hotdog_train-e6ef27b4.rec', '0aad7e1f16f5fb109b719a414a867bbee6ef27b4'),

@@ -76,7 +76,7 @@ def test_every_unreadable_picture_is_named_and_nothing_is_written(folder):
     whole = io.BytesIO()
     Image.new('RGB', (300, 300)).save(whole, 'JPEG')
     (folder / 'test' / 'cat' / 'half.jpg').write_bytes(whole.getvalue()[:len(whole.getvalue()) // 2])
-    with pytest.raises(ValueError, match='3 faults among the pictures') as error:
+    with pytest.raises(ValueError, match='3 faults in .*make check-data PHOTOS=FOLDER lists all') as error:
         sources.folder_set(folder)
     assert all(name in str(error.value) for name in ('cat/text.jpg', 'not_cat/empty.jpg', 'cat/half.jpg'))
     assert not list(sources.CACHE.glob('[!.]*'))
@@ -216,8 +216,8 @@ def test_14_check_data_lists_all_that_is_bad(folder):
     Image.open(folder / 'test' / 'cat' / '1.png').save(folder / 'test' / 'not_cat' / 'in two classes.bmp')
     result = checked(folder)
     assert result.returncode == 1
-    assert result.stderr.strip() == (f'{len(REFUSED) + 2} faults, listed above: training will not start before they '
-                                     'are mended')
+    assert result.stderr.strip() == (f'{len(REFUSED) + 2} faults, listed above: training will not start before that '
+                                     'is mended')
     for number, (file, (_, reason)) in enumerate(REFUSED.items()):
         place = f'{folder}/{("train", "test")[number % 2]}/{("cat", "not_cat")[number // 2 % 2]}/{file}: '
         line, = (line for line in result.stdout.splitlines() if line.startswith(place))

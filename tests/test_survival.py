@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -177,7 +178,8 @@ def test_two_builds_at_once_do_not_disturb_each_other(clone):
     assert [process.returncode for process in processes] == [0] * 4, said
     assert any('waiting until it has finished' in text for text in said)
     assert products('_build/html') == expected
-    assert '>photos-' in Path('_build/photos/html/chapter_fine_tuning/index.html').read_text()
+    page = Path('_build/photos/html/chapter_fine_tuning/index.html').read_text()
+    assert re.search(r'\bphotos-[0-9a-f]{8} 10 1', re.sub('<[^>]*>', '', page)), page
 
 
 @pytest.fixture
@@ -219,3 +221,53 @@ def test_10_packing_on_a_full_or_read_only_disk_leaves_nothing(clone, small_disk
     assert not list(cache.glob('[!.]*'))
     small_disk('size=100m,rw')
     assert len(sources.labels(sources.folder_set(photos).test)) == 20
+
+
+def refusal(**environment):
+    """Run make book and give the one sentence that it says before make's own last line."""
+    process = make('book', **environment)
+    _, err = process.communicate(timeout=300)
+    lines = [line for line in err.splitlines() if line.strip() and not line.startswith(('index: cell', 'two: cell'))]
+    assert process.returncode and lines[-1].startswith('make: *** ') and len(lines) == 2, err
+    assert 'Traceback' not in err and not Path('_build/html').exists() and not Path('_build/photos').exists()
+    return lines[0]
+
+
+def test_a_fault_of_the_photographs_is_one_sentence_of_make_book(clone):
+    photos = clone.parent / 'my photos'
+    write_photos(photos, 12)
+    (photos / 'test' / 'cat' / 'broken.jpg').write_bytes(b'text')
+    sentence = refusal(PHOTOS=str(photos))
+    assert sentence == (f'chapter_fine_tuning/index.md, code cell 1: 1 fault in {photos}: '
+                        f'{photos}/test/cat/broken.jpg: it is no picture that can be read: '
+                        'remove it, or save it as JPEG (make check-data PHOTOS=FOLDER lists all)')
+
+
+@pytest.mark.long
+def test_other_faults_of_readers_are_one_sentence_of_make_book(clone):
+    photos, place = clone.parent / 'photos', 'chapter_fine_tuning/index.md, code cell 1: '
+    photos.mkdir()
+    assert refusal(PHOTOS=str(photos)) == (f'{place}{photos} has no folder train: make train/CLASS/ for each class of '
+                                           'pictures')
+    write_photos(photos, 12)
+    shutil.rmtree(photos / 'test' / 'cat')
+    (photos / 'test' / 'cat').mkdir()
+    assert refusal(PHOTOS=str(photos)) == (f'{place}{photos}/test/cat holds no pictures: put some there, JPEG or PNG '
+                                           'for example')
+    assert refusal(PHOTOS='nowhere') == 'PHOTOS=nowhere is not a folder: name one that holds train and test'
+    no_network = {f'{scheme}_proxy': 'http://127.0.0.1:9' for scheme in ('http', 'https')}
+    for environment, reason in ((no_network, 'it cannot be downloaded: tried https://'),
+                                ({'BOOK_OFFLINE': '1'}, 'BOOK_OFFLINE forbids to download it; put not_hotdog_train')):
+        sentence = refusal(DEMO='0', **environment)
+        assert sentence.startswith(f'{place}{clone}/data/cache/not_hotdog_train-e6ef27b4.rec is missing and {reason}')
+        assert sentence.endswith('Or set demo = True in utils.py, it needs no network')
+    (clone / 'data' / 'demo_test.rec').write_bytes(b'')
+    assert refusal() == (f'{place}{clone}/data/demo_test.rec is missing or damaged: restore it with git checkout '
+                         'data/demo_test.rec')
+
+
+def test_a_lock_that_lacks_a_package_is_one_sentence_of_make_book(clone):
+    lock = Path('requirements.lock')
+    lock.write_text(lock.read_text().replace('\nmxnet==1.9.1', '\nmxnot==1.9.1'))
+    assert refusal() == ('make: requirements.lock lacks mxnet==1.9.1, restore it with: git checkout '
+                         'requirements.lock')

@@ -62,7 +62,7 @@ def main():
     for fault in faults:
         print(fault)
     if faults:
-        sys.exit(f'{len(faults)} faults, listed above: training will not start before they are mended')
+        sys.exit(f'{photographs.count(faults)}, listed above: training will not start before that is mended')
     print('every picture can be used')
 
 

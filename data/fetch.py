@@ -126,11 +126,11 @@ def making(target):
     """Give a path beside `target` that takes its name, as a file or a folder, when the block ends without an error.
 
     One process at a time makes a target, others wait; the system releases the lock of a process that was killed, and
-    the next one removes what it left. Raises OSError in one sentence when the folder is full or cannot be written.
+    the next one removes what it left. Raises OSError as `writing` does.
     """
-    part, folder = target.with_name(f'{target.name}.part'), target.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f'{target.name}.part')
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         with open(target.with_name(f'.{target.name}.lock'), 'w') as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,9 +146,16 @@ def making(target):
                     os.replace(part, target)
             finally:
                 remove(part)
+
+
+@contextmanager
+def writing(target):
+    """Say in one sentence of an OSError when the disk is full or the folder cannot be written."""
+    try:
+        yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(folder).free / 1e6
+            free = shutil.disk_usage(next(folder for folder in target.parents if folder.exists())).free / 1e6
             raise OSError(f'{target} cannot be written, the disk is full ({free:.1f} MB are free; {error.strerror}): '
                           'make room, or set BOOK_CACHE to a folder elsewhere') from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

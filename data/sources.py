@@ -36,6 +36,8 @@ class DataSet(NamedTuple):
 
 def demo_set():
     """Give the data set that comes with the book; its files are checked against `checksums.txt` first."""
+    with fetch.writing(CACHE):
+        CACHE.mkdir(parents=True, exist_ok=True)  # the notebooks write there
     path = records.first_damaged(HERE)
     if path:
         raise ValueError(f'{path} is missing or damaged: restore it with git checkout data/{path.name}')

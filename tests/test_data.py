@@ -74,7 +74,8 @@ def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
     for name in ('checksums.txt', *(line.split()[1] for line in (DATA / 'checksums.txt').read_text().splitlines())):
         (tmp_path / name).write_bytes((DATA / name).read_bytes())
     monkeypatch.setattr(sources, 'HERE', tmp_path)
-    assert sources.demo_set().train == tmp_path / 'demo_train.rec'
+    monkeypatch.setattr(sources, 'CACHE', tmp_path / 'cache')
+    assert sources.demo_set().train == tmp_path / 'demo_train.rec' and (tmp_path / 'cache').is_dir()
     content = bytearray((tmp_path / 'demo_test.rec').read_bytes())
     content[5000] ^= 1
     (tmp_path / 'demo_test.rec').write_bytes(content)

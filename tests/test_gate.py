@@ -39,7 +39,8 @@ def test_20_wrong_cells_are_red_and_named_and_right_ones_pass(tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize('source, sentence', [
-    ('import os; os._exit(137)', 'Failed to interrupt kernel'), ('import time; time.sleep(90)', 'Timeout of 5 seconds exceeded')])
+    ('import os; os._exit(137)', 'Failed to interrupt kernel'),
+    ('import time; time.sleep(90)', 'Timeout of 5 seconds exceeded')])
 def test_20_a_dead_kernel_and_a_hanging_cell_are_red_and_told_apart(tmp_path, source, sentence):
     status, failed, said = run(tmp_path, cell('x = 6'), cell(source), cell('y = 1'), seconds=5)
     assert (status, failed[0]) == (1, 1) and sentence in said, said

@@ -100,9 +100,9 @@ def pretrained(name, ctx, cache):
         file = f'{name}-{sha1[:8]}.params'
         net.load_parameters(str(fetch.fetch(file, sha1, [f'{MODEL_ZOO}{name}-{sha1[:8]}.zip'], cache)), ctx=ctx)
         return net
-    net.initialize(init.Zero(), ctx=ctx)  # draws no random numbers
     arrays = gluon_arrays(read_weights(_weights_file()))
     for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
         parameter.shape = array.shape
+        parameter.initialize(init.Zero(), ctx=ctx)  # draws no random numbers
         parameter.set_data(nd.array(array))
     return net

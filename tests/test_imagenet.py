@@ -46,6 +46,15 @@ def squeezenet(weights, x):
     return relu(convolve(x, *weights['conv10'])).mean(axis=(0, 1))
 
 
+def test_the_weights_are_there_before_the_first_picture():
+    utils.seed(3)
+    net = utils.pretrained_net()
+    assert sum(parameter.data().size for parameter in net.collect_params().values()) == 1_235_496
+    number = nd.random.uniform().asscalar()
+    utils.seed(3)
+    assert nd.random.uniform().asscalar() == number  # loading draws no random numbers
+
+
 def test_gluon_agrees_with_a_forward_pass_in_numpy():
     pixels = utils.read_picture(PICTURE)
     weights = imagenet.read_weights(imagenet._weights_file())

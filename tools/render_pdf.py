@@ -203,7 +203,7 @@ def main():
         try:
             made = build(executed, work)
         except (RuntimeError, OSError) as error:
-            sys.exit(f'{error}')
+            sys.exit(notebooks.sentence(error))
         (made / '.key').write_text(key)
         os.replace(made, target)
     print(f'The PDFs are {" and ".join(str(path) for path in sorted(target.glob("*.pdf"), reverse=True))}')

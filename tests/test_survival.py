@@ -78,8 +78,9 @@ def clone(tmp_path, monkeypatch):
 
 
 def make(*arguments, **environment):
+    surroundings = {name: value for name, value in os.environ.items() if 'MAKE' not in name and name != 'MFLAGS'}
     return subprocess.Popen(['make', *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            env={**os.environ, **environment}, start_new_session=True)
+                            env={**surroundings, **environment}, start_new_session=True)
 
 
 def made(*arguments, **environment):

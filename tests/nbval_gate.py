@@ -21,7 +21,8 @@ def difference(reference, other):
     """Compare two PNG pictures (base64 text) and say in a few words how they differ, or return None.
 
     A pixel should lie between the darkest and the lightest of the other picture's pixels around it, both ways round;
-    by how much it does not is averaged over small squares. One changed digit in a label is below the tolerance. In size they may differ by three pixels, since the margins of a figure depend on the fonts.
+    by how much it does not is averaged over small squares. One changed digit in a label is below the tolerance. In
+    size they may differ by three pixels, since the margins of a figure depend on the fonts.
     """
     one, two = (Image.open(io.BytesIO(base64.b64decode(png))).convert('RGBA') for png in (reference, other))
     if max(abs(a - b) for a, b in zip(one.size, two.size)) > 3:

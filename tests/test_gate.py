@@ -18,18 +18,18 @@ import execute
 import nbval_gate
 import notebooks
 
-PLOT = 'import matplotlib.pyplot as plt\n_ = plt.plot([1, 3, 2])'
+PLOT = 'import matplotlib.pyplot as plt\n_ = plt.plot([1, 3, 2])\n_ = plt.axis([0, 2, 0, 4])'
 OUTPUT = "{'answer': 0.938}"
 # name: the cells, what is stored of them, the cell that must fail, and what must be said about it
 FAULTS = {
-    'number': (['x = 1', OUTPUT], {1: OUTPUT.replace('8', '9')}, 1, "0.939"),
+    'number': (['x = 1', OUTPUT], {1: OUTPUT.replace('8', '9')}, 1, '0.939'),
     'missing': (['x = 1', OUTPUT], {1: None}, 1, 'Unexpected output fields'),
     'lost': (['x = 1', 'x = 2'], {1: '2'}, 1, 'Missing output fields'),
     'error': (['x = 1', '1 / 0'], {}, 1, 'ZeroDivisionError'),
     'hangs': (['x = 1', 'import time\ntime.sleep(600)'], {}, 1, 'Timeout of 8 seconds'),
     'dies': (['x = 1', 'import os\nos._exit(1)'], {}, 1, 'The kernel died'),
     'empty': (['x = 1', PLOT.replace('plot([1, 3, 2])', 'plot([])')], {1: PLOT}, 1, 'another picture'),
-    'other': (['x = 1', PLOT.replace('3', '2.8')], {1: PLOT}, 1, 'another picture'),
+    'other': (['x = 1', PLOT.replace('3, 2]', '2.8, 2]')], {1: PLOT}, 1, 'another picture'),
     'unrun': (['1', '2'], None, 0, 'never executed'),
 }
 GOOD = ['x = 1', OUTPUT, PLOT, "print('epoch 1: loss 0.391, 52 images/s')"]
@@ -91,16 +91,16 @@ def test_make_test_runs_every_notebook_that_is_executed():
 
 def test_the_gate_fails_and_a_sound_notebook_passes(gate):
     result, seconds = gate
-    assert result.returncode == 1 and seconds < 120
+    assert result.returncode == 1 and seconds < 240
     assert 'good.ipynb' not in re.sub(r'.*\[ *\d+%\]', '', result.stdout)
-    assert re.search(r'=+ \d+ failed, \d+ passed, .*=+', result.stdout.splitlines()[-1])
+    assert re.search(r'=+ 10 failed, \d+ passed.* in .*=+', result.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize('name', FAULTS)
 def test_the_gate_names_the_notebook_and_the_cell(gate, name):
     number, sentence = FAULTS[name][2:]
     assert re.search(rf'^FAILED chapter_fine_tuning/{name}.ipynb::Cell {number}', gate[0].stdout, re.MULTILINE)
-    section = re.search(rf'^_+ .*{name}\.ipynb::Cell {number} _+\n(.*?)^(?:_{3,} |={3,} )', gate[0].stdout, re.M | re.S)
+    section = re.search(rf'^_+ .*{name}\.ipynb::Cell {number} _+\n(.*?)^(?:___+ |===+ )', gate[0].stdout, re.M | re.S)
     assert sentence in section[1], section[1]
 
 

@@ -7,6 +7,7 @@ import pytest
 import reproducibility
 
 
+@pytest.mark.long
 def test_two_fresh_runs_have_equal_losses():
     losses = reproducibility.run('AVX2', 2, 2)
     assert len(losses) == 10 and losses == reproducibility.run('AVX2', 2, 2)

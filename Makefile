@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
 CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction exercises))
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 900
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 400
 JOBS ?= $(shell nproc)
 FORCE_OPTION := $(if $(FORCE),--force)
 export PYTHONWARNINGS := ignore:pkg_resources is deprecated
@@ -24,6 +24,10 @@ pdf: $(STAMP)  ## execute and render the book as two PDFs; needs TeX
 
 notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
 	@$(PYTHON) tools/execute.py --update $(FORCE_OPTION)
+	@$(MAKE) --no-print-directory diff
+
+diff: $(STAMP)  ## show what the executed notebooks say otherwise than the committed ones
+	@.venv/bin/nbdiff --sources --outputs HEAD $(CHAPTER) || echo 'no comparison: this is not a git checkout'
 
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
 	@$(PYTHON) tools/check_data.py $(if $(PHOTOS),"$$PHOTOS")
@@ -52,4 +56,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks check-data lab serve test test-all lock demo-data clean
+.PHONY: help book pdf notebooks diff check-data lab serve test test-all lock demo-data clean

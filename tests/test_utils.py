@@ -8,6 +8,7 @@ from mxnet import autograd, gluon, nd, recordio
 from PIL import Image
 from sklearn import metrics
 
+import notebooks
 import utils
 from data import records
 
@@ -136,6 +137,20 @@ def test_a_step_with_lr_mult_moves_as_computed_by_hand():
     gradient = np.array([2.0, 3.0])  # the mean of x over the batch; the bias's is 1
     assert np.allclose(net.weight.data().asnumpy(), 1 - 0.1 * gradient * (1 + 1.9), atol=1e-6)
     assert np.allclose(net.bias.data().asnumpy(), 0 - 0.01 * (1 + 1.9), atol=1e-6)
+
+
+def test_the_weighted_loss_of_the_chapter_follows_its_formula():
+    cell, = (cell.source for cell in notebooks.code_cells(notebooks.read_page(notebooks.CHAPTER / 'training.md'))
+             if 'def loss(' in cell.source)
+    names = {'sources': utils.sources, 'data': utils.load_data(), 'gluon': gluon}
+    exec(cell, names)
+    draw = np.random.default_rng(0)
+    outputs, labels = draw.normal(size=(50, 2)), draw.integers(0, 2, 50)
+    w, y = names['w'], labels
+    assert w == 6
+    cross_entropy = -np.log(np.exp(outputs)[range(50), y] / np.exp(outputs).sum(axis=1))
+    found = names['loss'](nd.array(outputs), nd.array(labels)).asnumpy()
+    assert np.allclose(found, (1 + (w - 1) * y) / w * cross_entropy, atol=1e-5)
 
 
 def test_new_net_has_no_relu_on_its_logits():

@@ -1,0 +1,89 @@
+"""What nbval 0.11 lets pass and this book does not: another picture, a cell never executed, a kernel that died.
+
+`install()` adds it to nbval's classes, since nbval offers no hook of its own.
+"""
+import base64
+import io
+import time
+from queue import Empty
+
+import numpy as np
+from nbval import kernel, plugin
+from PIL import Image, ImageChops, ImageFilter
+
+PNG = 'image/png'
+SHIFT = 5  # pixels of the square within which a colour may have moved: the layout depends on the fonts' hinting
+AREA = 4  # radius in pixels of the squares over which what is left of the difference is averaged
+TOLERANCE = 60  # of 255, this average; tests/test_gate.py shows what passes and what does not
+
+
+def difference(reference, other):
+    """Compare two PNG pictures (base64 text) and say in a few words how they differ, or return None.
+
+    A pixel should lie between the darkest and the lightest of the other picture's pixels around it, both ways round;
+    by how much it does not is averaged over small squares. One changed digit in a label is below the tolerance. In
+    size they may differ by three pixels, since the margins of a figure depend on the fonts.
+    """
+    one, two = (Image.open(io.BytesIO(base64.b64decode(png))).convert('RGBA') for png in (reference, other))
+    if max(abs(a - b) for a, b in zip(one.size, two.size)) > 3:
+        return f'a picture of {two.size} pixels instead of {one.size}'
+    one, two = (Image.alpha_composite(Image.new('RGBA', picture.size, 'white'), picture).convert('RGB')
+                for picture in (one, two.resize(one.size)))
+    beyond = Image.fromarray(np.maximum(_beyond(one, two), _beyond(two, one)))
+    distance = np.asarray(beyond.filter(ImageFilter.BoxBlur(AREA)))
+    if distance.max() <= TOLERANCE:
+        return None
+    row, column = np.unravel_index(distance.argmax(), distance.shape)
+    return (f'another picture: it differs by {distance.max()} of 255 at column {column}, row {row}, and by more than '
+            f'{TOLERANCE} in {(distance > TOLERANCE).mean():.2%} of its area')
+
+
+def _beyond(picture, other):
+    """Give by how much each pixel is lighter or darker than all those of the other picture around it."""
+    picture, other = (p.filter(ImageFilter.GaussianBlur(1)) for p in (picture, other))
+    light, dark = other.filter(ImageFilter.MaxFilter(SHIFT)), other.filter(ImageFilter.MinFilter(SHIFT))
+    return np.maximum(np.asarray(ImageChops.subtract(picture, light)),
+                      np.asarray(ImageChops.subtract(dark, picture))).max(axis=2)
+
+
+def pictures(outputs):
+    """List the PNG pictures among a cell's outputs."""
+    return [output['data'][PNG] for output in outputs if PNG in output.get('data', ())]
+
+
+def install():
+    """Let nbval compare pictures, refuse cells without execution count, and notice at once that a kernel died."""
+    compare_outputs, runtest = plugin.IPyNbCell.compare_outputs, plugin.IPyNbCell.runtest
+    await_reply = kernel.RunningKernel.await_reply
+
+    def compare_with_pictures(self, test, ref, skip_compare=None):
+        if not compare_outputs(self, test, ref, skip_compare):
+            return False
+        references, others = pictures(ref), pictures(test)
+        found = [f'{len(others)} pictures instead of {len(references)}'] if len(references) != len(others) else [
+            text for text in map(difference, references, others) if text]
+        self.comparison_traceback += found
+        return not found
+
+    def run_executed_cell(self):
+        if self.cell.execution_count is None:
+            self.raise_cell_error('The stored cell was never executed, so there is nothing to compare: make notebooks')
+        try:
+            runtest(self)
+        except RuntimeError as error:
+            self.raise_cell_error(str(error))
+
+    def await_reply_of_the_living(self, msg_id, timeout=None):
+        end = time.monotonic() + (float('inf') if timeout is None else timeout)
+        while True:
+            try:
+                return await_reply(self, msg_id, min(1, max(0, end - time.monotonic())))
+            except Empty:
+                if not self.is_alive():
+                    raise RuntimeError('The kernel died') from None
+                if time.monotonic() >= end:
+                    raise
+
+    plugin.IPyNbCell.compare_outputs = compare_with_pictures
+    plugin.IPyNbCell.runtest = run_executed_cell
+    kernel.RunningKernel.await_reply = await_reply_of_the_living

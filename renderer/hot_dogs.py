@@ -12,13 +12,13 @@ import numpy as np
 from mathutils import Euler, Matrix, Vector, noise
 
 from creatures import ball, bones, cloth, fused, human_skin
-from materials import bread, darker, mark_inside, material
+from materials import BREAD, darker, mark_inside, material
 from shapes import capsule, cylinder, ellipsoid, grid_faces, leaf, lumpy, mesh, sheet, torus, tube
 
 MUSTARD = [(.75, .42, .02), (.80, .50, .03), (.62, .36, .03), (.55, .33, .05)]
 KETCHUP = [(.45, .015, .01), (.36, .02, .01), (.52, .03, .015)]
-SAUSAGE = [(.34, .05, .018), (.28, .045, .018), (.40, .085, .03), (.20, .04, .015), (.44, .045, .022), (.46, .14, .045),
-           (.14, .035, .015)]
+SAUSAGE = [(.34, .08, .028), (.30, .07, .025), (.40, .12, .045), (.27, .07, .03), (.42, .095, .035), (.46, .15, .05),
+           (.38, .13, .05)]
 BRATWURST = [(.50, .26, .12), (.42, .20, .08), (.55, .34, .18)]
 
 
@@ -121,11 +121,14 @@ def bun_crust(r):
     """Draw the crust: baked, glossy brioche or pale and soft."""
     kind = r.random()
     if kind < .5:
-        return bread(r, inside=(.80, .58, .30))
-    if kind < .8:
-        shade = r.uniform(.8, 1.2)
+        shade = r.uniform(.6, .95)
+        light, dark = r.choice(BREAD)
+        return material(darker(dark, shade), darker(light, shade), rough=r.uniform(.35, .55), bump=.25, bump_scale=30,
+                        scale=r.uniform(2, 5), ramp=(.3, .75), inside=(.78, .52, .22))
+    if kind < .92:
+        shade = r.uniform(.7, 1.1)
         return material(darker((.30, .10, .022), shade), darker((.60, .29, .08), shade), rough=.3, coat=.5,
-                        bump=.12, bump_scale=14, scale=r.uniform(2, 4), ramp=(.3, .75), inside=(.80, .56, .24))
+                        bump=.12, bump_scale=14, scale=r.uniform(2, 4), ramp=(.3, .75), inside=(.76, .48, .18))
     return material((.74, .50, .23), (.54, .30, .10), rough=.55, bump=.2,
                     bump_scale=25, scale=4, ramp=(.3, .7), inside=(.82, .66, .40))
 
@@ -175,7 +178,7 @@ def bun(r, style, cut=None):
 
 def crumb_marks(r, style, crust):
     """Say how pale each point of the section is: brown on the outside, paler below and at the cut."""
-    below = np.clip(1 - crust[:, 1] / (.5 * crust[:, 1].max()), 0, 1) * r.uniform(.1, .5)
+    below = np.clip(1 - crust[:, 1] / (.5 * crust[:, 1].max()), 0, 1) * r.uniform(.05, .3)
     if style == 'england':
         below = np.full(36, r.uniform(.3, .8))
     below[:2], below[-2:] = .3, .3
@@ -205,8 +208,8 @@ def seeds(r, dog):
         ring = max(.01, 1 - abs(x / dog.length) ** dog.blunt) ** .5
         y, z = (crust[int(k)] + crust[int(k) + 1]) / 2
         poses.append(((x, y * ring + dog.bend * x * x, dog.middle + (z - dog.middle) * ring), turned(r, .8),
-                      .014 if dark else (.03, .019, .015)))
-    many(pebble(), poses, material((.02, .02, .025) if dark else (.80, .66, .42), pattern='plain'))
+                      .012 if dark else (.024, .015, .011)))
+    many(pebble(), poses, material((.04, .035, .03) if dark else (.74, .55, .30), pattern='plain'))
 
 
 def top(dog, x, y):
@@ -225,10 +228,10 @@ def top(dog, x, y):
 def sausage_look(r):
     """Draw a sausage's material and marks: plain, grilled in stripes, slit, or a pale bratwurst."""
     marks = r.choice(['plain', 'plain', 'plain', 'grilled', 'slits', 'charred'])
-    color = r.choice(BRATWURST) if r.random() < .15 else r.choice(SAUSAGE)
+    color = r.choice(BRATWURST) if r.random() < .1 else r.choice(SAUSAGE)
     char = darker(color, .25) if marks != 'slits' else r.choice([darker(color, .35), (.62, .28, .16)])
-    stuff = material(color, darker(color, r.uniform(.45, .7)), rough=r.uniform(.18, .35),
-                     coat=r.uniform(.15, .6), bump=.08, bump_scale=8,
+    stuff = material(color, darker(color, r.uniform(.45, .7)), rough=r.uniform(.3, .45),
+                     coat=r.uniform(.05, .35), bump=.08, bump_scale=8,
                      scale=r.uniform(3, 6), ramp=(.35, .7), inside=char)
     return SimpleNamespace(stuff=stuff, marks=marks)
 
@@ -297,11 +300,11 @@ def scatter(r, dog, count, spread, lift, size, flat=6.3):
 
 def sauce(r, dog, color, style=None):
     """Squeeze a line of sauce over the sausage: a zigzag, straight, double or thick."""
-    style = style or r.choice(['zigzag', 'zigzag', 'zigzag', 'line', 'line', 'double', 'thick'])
+    style = style or r.choice(['zigzag'] * 6 + ['line'] * 3 + ['double', 'thick'])
     _, radius, aside, _ = dog.sausages[0]
     aside = 0 if len(dog.sausages) > 1 else aside
     wide = {'zigzag': radius * r.uniform(.5, 1.15), 'line': .03, 'double': .02, 'thick': .04}[style]
-    thick = r.uniform(.065, .1) if style == 'thick' else r.uniform(.028, .05)
+    thick = r.uniform(.055, .07) if style == 'thick' else r.uniform(.028, .05)
     stuff = material(color, rough=.2, coat=.5, pattern='plain')
     start, end = reach(dog, r.uniform(.75, .97))
     waves, seed, phase = r.uniform(4.5, 11), r.uniform(0, 99), r.uniform(0, 6)
@@ -497,8 +500,8 @@ def mayonnaise(r, dog):
 
 
 COMBINATIONS = [toppings for often, toppings in [
-    (34, [mustard]), (22, [ketchup]), (26, [mustard, ketchup]), (8, []), (2, [chilli, mustard]),
-    (1, [chilli, raw_onions]), (1, [chilli, cheese_sauce]), (2, [cheese_sauce]), (2, [sauerkraut, mustard]),
+    (46, [mustard]), (18, [ketchup]), (30, [mustard, ketchup]), (4, []), (2, [chilli, mustard]),
+    (1, [chilli, raw_onions]), (1, [chilli, cheese_sauce]), (1, [cheese_sauce, mustard]), (1, [sauerkraut, mustard]),
     (1, [cooked_onions, mustard]), (2, [relish]), (5, [relish, mustard]), (5, [relish, mustard, ketchup]),
     (4, [raw_onions, mustard]), (3, [raw_onions, ketchup]), (7, [leaves, mustard]), (6, [leaves, ketchup]),
     (3, [tomatoes, spear, mustard, relish]), (2, [leaves, tomatoes, mayonnaise]), (3, [slices, mustard]),
@@ -546,7 +549,7 @@ def spin(angle, scale=1.):
 
 def several(r):
     """Serve two or three dogs side by side, dressed alike or not."""
-    count, toppings, look = r.choice([2, 2, 3]), r.choice(COMBINATIONS), sausage_look(r)
+    count, toppings, look = r.choice([2, 2, 2, 3]), r.choice(COMBINATIONS), sausage_look(r)
     alike, style, small = r.random() < .6, r.choice(['top', 'top', 'open', 'england']), {2: .82, 3: .72}
     for k in range(count):
         y = (k - (count - 1) / 2) * r.uniform(.86, .98)
@@ -566,7 +569,7 @@ def paper_color(r):
     """Draw a paper: white, brown, checked or coloured."""
     white = (.82, .81, .77)
     ink = r.choice([(.5, .02, .02), (.5, .02, .02), (.03, .08, .35), (.03, .25, .06), (.02, .02, .02)])
-    kind = r.choice(['white', 'white', 'brown', 'checks', 'color'])
+    kind = r.choice(['white'] * 8 + ['brown'] * 3 + ['checks', 'color'])
     if kind == 'checks':
         return material(white, ink, rough=.6, pattern='checks', scale=r.uniform(4, 9))
     color = {'white': white, 'brown': (.42, .26, .13), 'color': r.choice([ink, (.75, .5, .05)])}[kind]
@@ -601,7 +604,7 @@ def crumpled(r, stuff, half, lift, smooth, crease=.05):
 
 def on_paper(r):
     """Serve a dog on crumpled paper or foil, or on a checked liner."""
-    kind = r.choice(['paper', 'paper', 'foil', 'liner'])
+    kind = r.choice(['paper'] * 11 + ['foil', 'liner'])
     if kind == 'foil':
         crumpled(r, foil(), (1.45, 1.1), 2, False, .1)
     elif kind == 'paper':
@@ -616,7 +619,7 @@ def on_paper(r):
 def wrapped(r):
     """Serve a dog half wrapped in a napkin, paper or foil."""
     dog = dress(r, style=r.choice(['top', 'england']))
-    stuff, seed, end = r.choice([foil(), paper_color(r), paper_color(r)]), r.uniform(0, 99), r.uniform(-.35, .15)
+    stuff, seed, end = paper_color(r), r.uniform(0, 99), r.uniform(-.6, -.2)
     line = dog.section[:36] * 1.04
     line = np.vstack([line[0] + np.outer((4, 3, 2, 1), (.0, .035)), line,
                      line[-1] + np.outer((1, 2, 3, 4), (.0, .035))])
@@ -695,8 +698,8 @@ def with_a_side(r):
 
 def hot_dog(r):
     """Serve hot dogs in one of many ways."""
-    r.choice([dress] * 18 + [several] * 5 + [tray] * 3 + [on_paper] * 4 + [wrapped, halves, bitten, bitten, held]
-             + [with_a_side] * 4)(r)
+    r.choice([dress] * 24 + [several] * 5 + [tray] * 3 + [on_paper] * 3 + [wrapped, halves, bitten, held]
+             + [with_a_side] * 3)(r)
 
 
 def classic(r):

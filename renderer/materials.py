@@ -25,8 +25,8 @@ def material(color, color2=None, rough=.5, coat=0., bump=0., bump_scale=20., pat
              metal=0., glow=0., inside=None, alpha=1., distortion=0.):
     """Make a material that goes from `color` to `color2` (by default a little darker) over a pattern.
 
-    `pattern` is 'plain', 'noise', 'wood' (bands along x), 'rings', 'checks', 'stripes', 'cells' or 'spots'; `scale` is
-    its frequency per unit; `ramp` says where between 0 and 1 the two colours begin and end (close together: a hard
+    `pattern` is 'plain', 'noise', 'wood' (streaks along y), 'rings', 'checks', 'stripes', 'cells' or 'spots'; `scale`
+    is its frequency per unit; `ramp` says where between 0 and 1 the two colours begin and end (close together: a hard
     edge). `rough`, `coat` and `metal` go from 0 to 1, `bump` is the strength of a relief of `bump_scale` grains a
     unit, `glow` makes it shine.
     `inside` is a colour for the vertices whose attribute 'inside' is 1 (the crumb of a cut bun): see `mark_inside`.
@@ -69,17 +69,22 @@ def _pattern(tree, place, pattern, scale, distortion, color, color2, ramp):
     """Give the colour socket of a pattern, or None for a plain colour."""
     if pattern == 'plain':
         return None
-    kind = {'noise': 'Noise', 'wood': 'Wave', 'rings': 'Wave', 'stripes': 'Wave', 'checks': 'Checker',
+    kind = {'noise': 'Noise', 'wood': 'Noise', 'rings': 'Wave', 'stripes': 'Wave', 'checks': 'Checker',
             'cells': 'Voronoi', 'spots': 'Voronoi'}[pattern]
     texture = tree.nodes.new('ShaderNodeTex' + kind)
     texture.inputs['Scale'].default_value = scale
+    if pattern == 'wood':  # grain runs along y
+        stretch = tree.nodes.new('ShaderNodeMapping')
+        stretch.inputs['Scale'].default_value = (1, .06, 1)
+        tree.links.new(place, stretch.inputs['Vector'])
+        place = stretch.outputs['Vector']
     tree.links.new(place, texture.inputs['Vector'])
     if pattern == 'checks':
         texture.inputs['Color1'].default_value, texture.inputs['Color2'].default_value = (*color, 1), (*color2, 1)
         return texture.outputs['Color']
     if kind in ('Noise', 'Wave'):
         texture.inputs['Detail'].default_value = 3
-        texture.inputs['Distortion'].default_value = distortion or (6 if pattern == 'wood' else 0)
+        texture.inputs['Distortion'].default_value = distortion
     if pattern == 'rings':
         texture.wave_type = 'RINGS'
     source = texture.outputs[{'cells': 'Color', 'spots': 'Distance'}.get(pattern, 'Fac')]

@@ -37,31 +37,28 @@ def take(seed, samples):
 
 
 def photograph(pixels, r):
-    """Make a picture look as if a camera had taken it: exposure, colours, blur, grain, vignette, black and white."""
+    """Make a picture look as if a camera had taken it: exposure, colours, blur, grain, vignette."""
     noise = np.random.default_rng(r.getrandbits(32))
     low, high = np.percentile(pixels, (1, 99))  # what a camera does by itself, more or less: contrast, white, exposure
     stretched = (pixels - low) / max(.15, high - low)
-    pixels = (pixels + r.uniform(.6, 1) * (stretched - pixels)).clip(0, 1)
+    pixels = (pixels + r.uniform(0, .5) * (stretched - pixels)).clip(0, 1)
     tint = pixels.mean((0, 1)) + .02
-    pixels = pixels * (tint.mean() / tint) ** r.uniform(.2, .8)
-    brightness = min(.7, max(.3, r.gauss(.48, .08)))
+    pixels = pixels * (tint.mean() / tint) ** r.uniform(.2, .6)
+    brightness = min(.7, max(.3, r.gauss(.54, .06)))
     gamma = np.log(brightness) / np.log(min(.95, max(.05, pixels.mean())))  # black stays black, and white white
     pixels = pixels ** min(2., max(.4, gamma))
-    pixels = pixels * np.array([1 + r.gauss(0, .04), 1, 1 + r.gauss(0, .05)], np.float32)
+    pixels = pixels * np.array([1 + r.gauss(0, .025), 1, 1 + r.gauss(0, .03)], np.float32)
     middle = pixels.mean()
-    pixels = middle + (pixels - middle) * r.uniform(.9, 1.2)
+    pixels = middle + (pixels - middle) * r.uniform(1, 1.15)
     grey = pixels.mean(2, keepdims=True)
-    pixels = grey + (pixels - grey) * (0 if r.random() < .01 else r.uniform(1, 1.35))
+    pixels = grey + (pixels - grey) * r.uniform(1.05, 1.35)
     image = Image.fromarray((pixels.clip(0, 1) * 255).astype(np.uint8))
-    sharpness = r.random()
-    if sharpness < .25:
+    if r.random() < .25:
         image = image.filter(ImageFilter.GaussianBlur(r.uniform(.3, 1)))
-    elif sharpness > .5:
-        image = image.filter(ImageFilter.UnsharpMask(1, r.randint(30, 120), 2))
     pixels = np.asarray(image, np.float32) / 255
     y, x = np.mgrid[-1:1:SIZE * 1j, -1:1:SIZE * 1j]
     pixels = pixels * (1 - r.choice([0, 0, r.uniform(0, .25)]) * (x * x + y * y))[..., None]
-    pixels += noise.normal(0, r.choice([.004, .008, .008, .015, .025]), pixels.shape) * np.array([1, .8, 1.1])
+    pixels += noise.normal(0, r.choice([.003, .006, .006, .012]), pixels.shape) * np.array([1, .8, 1.1])
     return Image.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8))
 
 
@@ -90,6 +87,6 @@ def draw(picture, samples):
         times['render'] += time.process_time() - checked
         if not flaw(image):
             data = io.BytesIO()
-            image.save(data, 'JPEG', quality=r.randint(80, 88))
+            image.save(data, 'JPEG', quality=r.randint(86, 90))
             return data.getvalue(), times
     raise RuntimeError(f'{picture["file"]} shows nothing after {ATTEMPTS} attempts: mend its kind or scenes.py')

@@ -111,7 +111,7 @@ def light(r, split, eye):
                      + ['warm', 'cool', 'back', 'coloured', 'dim'])
     if split == 'test' and r.random() < .2:
         style = HELD_OUT_LIGHT
-    warm = (1, r.uniform(.6, .8), r.uniform(.3, .5))
+    warm = (1, r.uniform(.72, .88), r.uniform(.5, .7))
     if style == 'soft':
         lamp('AREA', around(r, 5), r.uniform(250, 500), (1, .97, .92), r.uniform(2, 5))
     elif style == 'sun':
@@ -120,7 +120,7 @@ def light(r, split, eye):
         lamp('POINT', around(r, r.uniform(3, 5)), r.uniform(200, 400), warm, r.uniform(.1, .6))
     elif style == 'cool':
         for x in (-2, 2):
-            lamp('AREA', (x, r.uniform(-2, 3), 5), 180, (.85, 1, .95), 1.5)
+            lamp('AREA', (x, r.uniform(-2, 3), 5), 180, (.92, 1, .97), 1.5)
     elif style == 'flash':
         lamp('POINT', Vector(eye) + Vector((r.uniform(-.2, .2), 0, .3)), 25 * Vector(eye).length ** 2, (1, 1, 1), .08)
     elif style == 'back':
@@ -128,13 +128,13 @@ def light(r, split, eye):
              r.uniform(400, 700), (1, .95, .88), r.uniform(1, 4))
     elif style == 'coloured':
         for _ in range(2):
-            lamp('AREA', around(r, 5), 260, tuple(r.uniform(.4, 1) for _ in range(3)), r.uniform(.5, 3))
+            lamp('AREA', around(r, 5), 260, tuple(r.uniform(.7, 1) for _ in range(3)), r.uniform(.5, 3))
     elif style == 'dim':
         lamp('AREA', around(r, 5), r.uniform(100, 180), warm, r.uniform(.3, 2))
     elif style == 'candles':
         for _ in range(3):
-            lamp('POINT', around(r, r.uniform(2.2, 3.2), 8, 30), r.uniform(40, 90), (1, .5, .18), .06)
-    low, high = {'overcast': (1, 1.5), 'sun': (.5, 1), 'dim': (.1, .2), 'candles': (.05, .1), 'flash': (.05, .4),
+            lamp('POINT', around(r, r.uniform(2.2, 3.2), 8, 30), r.uniform(40, 90), (1, .66, .38), .06)
+    low, high = {'overcast': (1, 1.5), 'sun': (.5, 1), 'dim': (.1, .2), 'candles': (.15, .3), 'flash': (.05, .4),
                  'warm': (.1, .5), 'coloured': (.15, .4)}.get(style, (.4, .9))
     return r.uniform(low, high)
 
@@ -148,9 +148,9 @@ def sky(r, strength):
     coordinates, split, blend, noise, mix = (tree.nodes.new('ShaderNode' + n)
                                              for n in ('TexCoord', 'SeparateXYZ', 'ValToRGB', 'TexNoise', 'Mix'))
     outdoors = r.random() < .5
-    colors = [random_color(r, .3, .9, r.uniform(.5, 1)) for _ in range(3)]  # from below to above
+    colors = [random_color(r, .4, .9, r.uniform(.8, 1)) for _ in range(3)]  # from below to above
     if outdoors:
-        colors = [(.3, .27, .24), (.75, .8, .9), r.choice([(.12, .3, .8), (.5, .6, .75), (.8, .4, .2)])]
+        colors = [(.3, .27, .24), (.75, .8, .9), r.choice([(.3, .45, .8), (.55, .6, .7), (.8, .6, .45)])]
     blend.color_ramp.elements.new(.5)
     for element, position, color in zip(blend.color_ramp.elements, (.35, .5, .75), colors):
         element.position, element.color = position, (*color, 1)
@@ -183,7 +183,7 @@ def aim(r, parts):
     radius, centre = float(np.linalg.norm(high - low)) / 2, Vector((low + high) / 2)
     data = bpy.data.cameras.new('camera')
     data.lens, data.clip_end = math.exp(r.uniform(math.log(28), math.log(85))), 500
-    share = r.uniform(*r.choice([(.85, 1.05), (1, 1.3), (1, 1.3), (1.1, 1.5)]))  # of the frame
+    share = r.uniform(*r.choice([(.9, 1.1), (1.1, 1.4), (1.1, 1.4), (1.2, 1.6)]))  # of the frame
     distance = radius * data.lens / 18 / share
     elevation = math.radians(r.uniform(*r.choice([(15, 35), (28, 52), (35, 62), (50, 82)])))
     eye = centre + distance * Vector((0, -math.cos(elevation), math.sin(elevation)))

@@ -8,7 +8,7 @@ from materials import darker, material, random_color, skin
 from shapes import box, cylinder, ellipsoid, lathe, mesh, move, sheet
 
 WOODS = [(.26, .13, .055), (.42, .22, .09), (.11, .05, .022), (.55, .36, .18), (.2, .12, .08), (.34, .3, .26)]
-MARBLES = [((.75, .74, .72), (.3, .3, .32)), ((.03, .03, .035), (.3, .28, .25)), ((.5, .4, .3), (.7, .62, .5))]
+MARBLES = [((.75, .74, .72), (.55, .55, .56)), ((.03, .03, .035), (.1, .095, .09)), ((.58, .5, .4), (.7, .62, .5))]
 GRANITES = [(.4, .38, .36), (.12, .11, .11), (.45, .3, .25)]
 
 
@@ -60,13 +60,15 @@ def tone(r):
 def wood(r):
     """Draw wood with its grain along y."""
     color = darker(r.choice(WOODS), r.uniform(.7, 1.4))
-    return material(color, darker(color, r.uniform(.4, .8)), rough=r.uniform(.25, .6), pattern='wood',
-                    scale=r.uniform(.6, 2), distortion=r.uniform(3, 10), bump=.15, bump_scale=12)
+    return material(color, darker(color, r.uniform(.6, .88)), rough=r.uniform(.25, .6), pattern='wood',
+                    scale=r.uniform(4, 14), distortion=r.uniform(.2, 1), bump=.15, bump_scale=12)
 
 
 def cloth(r, pattern):
     """Draw a woven cloth with a pattern of `material`."""
     first, second = tone(r), r.choice([(.8, .78, .74), tone(r), tone(r)])
+    share = r.uniform(.3, 1)  # of the contrast: most prints are mild
+    second = tuple(a + share * (b - a) for a, b in zip(first, second))
     ramp = r.choice([(.48, .52), (.3, .7), (.7, .74)])
     return material(first, second, rough=.9, bump=.4, bump_scale=r.uniform(
         40, 90), pattern=pattern, scale=r.uniform(.5, 4), ramp=ramp)
@@ -167,7 +169,7 @@ def plate(r):
     """Lay a round plate."""
     radius, rim = r.uniform(1.35, 2.1), r.uniform(.06, .3)
     glaze = material(r.choice([(.8, .79, .76), (.75, .73, .68), tone(r)]), tone(r), rough=r.uniform(.08, .3), coat=.4,
-                     pattern=r.choice(['plain'] * 4 + ['rings', 'spots']), scale=r.uniform(.3, 1.5), ramp=(.5, .55))
+                     pattern=r.choice(['plain'] * 8 + ['rings', 'spots']), scale=r.uniform(.3, 1.5), ramp=(.5, .55))
     profile = [(0, .02), (radius * .65, .02), (radius, rim), (radius, rim + .03), (radius * .66, .06), (0, .05)]
     lathe(profile, glaze, segments=64)
     return .05
@@ -182,7 +184,7 @@ def board(r):
 
 def napkin(r):
     """Lay a crumpled napkin, foil or sheet of paper."""
-    made = r.choice([GROUNDS['paper'], GROUNDS['checked cloth'],
+    made = r.choice([GROUNDS['paper'], GROUNDS['paper'], GROUNDS['checked cloth'],
                     GROUNDS['cloth'], GROUNDS['foil'], GROUNDS['plain']])(r)
     wide, deep, fold, phase = r.uniform(2, 3.6), r.uniform(1.6, 3), r.uniform(.005, .05), r.uniform(0, 6)
     sheet(lambda u, v: (wide * (u - .5), deep * (v - .5),
@@ -194,10 +196,10 @@ def basket(r):
     """Stand a shallow dish of paper, plastic or wicker with a lining."""
     wide, deep, high = r.uniform(1.5, 1.9), r.uniform(1, 1.6), r.uniform(.25, .6)
     made = material(tone(r), tone(r), rough=.5, pattern=r.choice(
-        ['plain', 'checks', 'stripes']), scale=r.uniform(2, 6), ramp=(.45, .55))
+        ['plain'] * 4 + ['checks', 'stripes']), scale=r.uniform(2, 6), ramp=(.45, .55))
     lathe([(0, .02), (.8, .02), (1, 1), (1.04, 1), (.84, .0), (0, 0)], made, scale=(wide, deep, high))
     lining = material((.75, .73, .68), tone(r), rough=.8, pattern=r.choice(
-        ['plain', 'checks']), scale=3, bump=.3, bump_scale=5)
+        ['plain'] * 4 + ['checks']), scale=3, bump=.3, bump_scale=5)
     wave = r.randint(4, 9)
 
     def point(u, v):

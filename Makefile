@@ -32,6 +32,9 @@ diff: $(STAMP)  ## show what the executed notebooks say otherwise than the commi
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
 	@$(PYTHON) tools/check_data.py $(if $(PHOTOS),"$$PHOTOS")
 
+links: $(STAMP)  ## check the book's links to other sites (needs a network)
+	@$(PYTHON) tools/check_links.py
+
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	@.venv/bin/jupyter lab
 
@@ -56,4 +59,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks diff check-data lab serve test test-all lock demo-data clean
+.PHONY: help book pdf notebooks diff check-data links lab serve test test-all lock demo-data clean

@@ -2,12 +2,14 @@
 
 A notebook is executed again when its code, the code of a notebook before it, utils.py, the data or the lock changed;
 when only prose changed, its outputs are attached to the new text. The result is `_build/executed/VARIANT/NAME.ipynb`
-with `NAME.key` beside it; the variant is `demo`, or another one for the settings of `make book PHOTOS=folder`.
+with `NAME.key` and `NAME.json`, the record for the status page, beside it; the variant is `demo`, or another one for
+the settings of `make book PHOTOS=folder`.
 """
 import argparse
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -16,6 +18,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 
 import notebooks
+import status
 from notebooks import BUILD, CHAPTER, digest, file_digest
 
 # One code path of the numeric libraries wherever reference outputs are made, so that they agree between processors.
@@ -93,7 +96,11 @@ def execute(chosen, force, seconds):
         if not force and path.exists() and key_file.exists() and key_file.read_text() == key:
             notebooks.attach_outputs(notebook, nbformat.read(path, as_version=4))
         else:
+            start = time.monotonic()
             run(notebook, page, seconds)
+            seconds_taken = time.monotonic() - start
+            notebooks.write_atomically(folder / f'{page.stem}.json',
+                                       status.record(chosen, REPRODUCIBLE, notebook, seconds_taken))
         text = nbformat.writes(notebook) + '\n'
         if not path.exists() or path.read_text() != text:
             key_file.unlink(missing_ok=True)  # killed between the two writes, the notebook counts as outdated

@@ -19,6 +19,7 @@ import pypandoc
 from d2lbook.build import Builder
 from d2lbook.config import Config
 
+import assignment
 import localise
 import notebooks
 from notebooks import BUILD, CHAPTER, digest, file_digest
@@ -29,7 +30,7 @@ EDITIONS = {'zh': 'config.ini', 'en': 'config_en.ini'}
 def sources(executed):
     """Hash everything the site is made from."""
     files = [Path(name) for name in (*EDITIONS.values(), 'refs.bib', 'requirements.lock')]
-    for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (executed, '*.ipynb'), ('img', '*'), ('static', '**/*'),
+    for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (assignment.SOURCES, '*.md'), (executed, '*.ipynb'), ('img', '*'), ('static', '**/*'),
                             ('tools', '*.py')):
         files += [path for path in Path(folder).glob(pattern) if path.is_file()]
     return digest([(str(path), file_digest(path)) for path in sorted(files)])
@@ -128,6 +129,7 @@ def main():
         try:
             html, english = (render(edition, executed, work / language) for language, edition in EDITIONS.items())
             os.replace(english, html / 'en')
+            assignment.add_to(html)
             localise.link_editions(html)
         except (RuntimeError, OSError) as error:
             sys.exit(f'{error}')

@@ -52,7 +52,8 @@ def resolve(text, language):
     """Replace d2lbook's references, which a notebook cannot show, by what they refer to."""
     chapter = ''.join(path.read_text() for path in sorted(CHAPTER.glob('*.md')))
     titles = {label: title for title, label in re.findall(r'^#+ (.+)\n:label:`(\w+)`', chapter, re.MULTILINE)}
-    equations = {label: body.strip() for body, label in re.findall(r'\$\$(.+?)\$\$\n:eqlabel:`(\w+)`', chapter, re.DOTALL)}
+    equations = {label: body.strip()
+                 for body, label in re.findall(r'\$\$(.+?)\$\$\n:eqlabel:`(\w+)`', chapter, re.DOTALL)}
     authors = {'zh': '{}等，{}', 'en': '{} et al., {}'}[language]
     text = re.sub(r' ?:numref:`(sec_\w+)` ?', lambda match: ' ' * (language == 'en')
                   + TITLES[language].format(titles[match[1]]) + ' ' * (language == 'en'), text)
@@ -127,7 +128,8 @@ def student_folder(folder, language):
 
 def key():
     """Hash everything the student version is made from."""
-    files = [*SOURCES.glob('*.md'), *CHAPTER.glob('*.md'), *map(Path, SHARED), Path('requirements.lock'), Path(__file__)]
+    files = [*SOURCES.glob('*.md'), *CHAPTER.glob('*.md'), *map(Path, SHARED), Path('requirements.lock'),
+             Path(__file__)]
     return digest([(path.name, file_digest(path)) for path in sorted(files)])
 
 

@@ -31,10 +31,14 @@ MEMORY_BYTES, FILE_BYTES, PROCESSES = 12 << 30, 200 << 20, 300
 PR_SET_PDEATHSIG = 1
 HOME = '/student'  # where the kernel works, in memory alone
 SENTENCES = {
-    'zh': {'time': '运行超过了{}秒，已被终止；后面的单元格没有运行。', 'dead': '内核中途退出；后面的单元格没有运行。',
-           'output': '输出超过了{} MB，已被终止；后面的单元格没有运行。', 'stopped': '没有运行：前面的单元格已使内核终止。',
-           'missing': '缺少单元格{}，已补上学生版的原样。', 'twice': '单元格{}出现多次，以最后一个为准。',
-           'changed': '单元格{}被改动，已恢复原样。', 'foreign': '这不是本题的笔记本：其中没有一个学生版的单元格。'},
+    'zh': {'time': '运行超过了{}秒，已被终止；后面的单元格没有运行。',
+           'dead': '内核中途退出；后面的单元格没有运行。',
+           'output': '输出超过了{} MB，已被终止；后面的单元格没有运行。',
+           'stopped': '没有运行：前面的单元格已使内核终止。',
+           'missing': '缺少单元格{}，已补上学生版的原样。',
+           'twice': '单元格{}出现多次，以最后一个为准。',
+           'changed': '单元格{}被改动，已恢复原样。',
+           'foreign': '这不是本题的笔记本：其中没有一个学生版的单元格。'},
     'en': {'time': 'It ran longer than {} seconds and was stopped; the cells after it did not run.',
            'dead': 'The kernel died here; the cells after it did not run.',
            'output': 'It put out more than {} MB and was stopped; the cells after it did not run.',

@@ -147,7 +147,7 @@ class Class:
         if file.exists() and (result := json.loads(file.read_text()))['key'] == key:
             return result, False
         start = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix='grade-') as work:  # a short path: a socket's has 107 characters at most
+        with tempfile.TemporaryDirectory(prefix='grade-') as work:  # short: a socket's path has 107 bytes
             if path.suffix != '.ipynb':
                 result = {'message': sentences['kind'].format(path.name)}
             elif path.stat().st_size > LARGEST:

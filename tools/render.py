@@ -30,8 +30,8 @@ EDITIONS = {'zh': 'config.ini', 'en': 'config_en.ini'}
 def sources(executed):
     """Hash everything the site is made from."""
     files = [Path(name) for name in (*EDITIONS.values(), 'refs.bib', 'requirements.lock')]
-    for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (assignment.SOURCES, '*.md'), (executed, '*.ipynb'), ('img', '*'), ('static', '**/*'),
-                            ('tools', '*.py')):
+    for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (executed, '*.ipynb'), ('img', '*'), ('static', '**/*'),
+                            (assignment.SOURCES, '*.md'), ('tools', '*.py')):
         files += [path for path in Path(folder).glob(pattern) if path.is_file()]
     return digest([(str(path), file_digest(path)) for path in sorted(files)])
 

@@ -47,6 +47,12 @@ test: $(STAMP)  ## run the tests and compare the notebooks with their stored out
 test-all: test  ## also run the long tests
 	@$(PYTHON) -m pytest tests -m long
 
+assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out
+	@$(PYTHON) tools/assignment.py
+
+grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
+	@$(PYTHON) tools/grade.py "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
+
 lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
 
@@ -59,4 +65,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks diff check-data links lab serve test test-all lock demo-data clean
+.PHONY: help book pdf notebooks diff check-data links lab serve test test-all assignment grade lock demo-data clean

@@ -22,6 +22,7 @@ from d2lbook.build import Builder
 from d2lbook.config import Config
 from PIL import Image
 
+import assignment
 import localise
 import notebooks
 import status
@@ -39,7 +40,8 @@ def sources(executed):
     """Hash everything the site is made from."""
     files = [Path(name) for name in (*EDITIONS.values(), 'refs.bib', 'requirements.lock', 'CITATION.cff')]
     for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (executed, '*.ipynb'), (executed, '*.json'), ('img', '*'),
-                            ('static', '**/*'), ('web', '**/*'), ('tools', '*.py')):
+                            ('static', '**/*'), ('web', '**/*'), (assignment.SOURCES, '*.md'),
+                            ('tools', '*.py')):
         files += [path for path in Path(folder).glob(pattern) if path.is_file()]
     return digest([(str(path), file_digest(path)) for path in sorted(files)])
 
@@ -217,6 +219,7 @@ def main():
                 shutil.rmtree(folder, ignore_errors=True)
             html, english = (render(edition, executed, work / language) for language, edition in EDITIONS.items())
             os.replace(english, html / 'en')
+            assignment.add_to(html)
             shutil.copy('img/cover.jpg', html)
             address = yaml.safe_load(Path('CITATION.cff').read_text()).get('url')
             localise.finish(html, jinja2.Template(Path('web/templates/404.html').read_text()).render(address=address))

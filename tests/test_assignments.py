@@ -1,0 +1,311 @@
+"""The exercises: both editions alike, solutions get full marks, wrong answers do not, and no submission does harm."""
+import copy
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import assignment
+import autograde
+import grade
+import notebooks
+
+NAMES = assignment.names('zh')
+CHEAP = '5_weighted_loss'
+GRADE = [sys.executable, 'tools/grade.py']
+ISOLATED = shutil.which('bwrap') and subprocess.run(['bwrap', '--unshare-all', '--ro-bind', '/', '/', 'true'],
+                                                    capture_output=True).returncode == 0
+needs_isolation = pytest.mark.skipif(not ISOLATED, reason='bubblewrap is missing or may not make namespaces')
+
+
+@pytest.fixture(scope='module')
+def folder():
+    """The generated student version."""
+    with notebooks.exclusive():
+        return assignment.generate()
+
+
+def student_version(folder, name):
+    return nbformat.read(folder / assignment.language_of(name) / f'{name}.ipynb', as_version=4)
+
+
+def solved(folder, name):
+    """The student version with the solutions in it."""
+    notebook = student_version(folder, name)
+    for cell, source in zip(notebook.cells, assignment.source_notebook(name).cells, strict=True):
+        cell.source = source.source if '### BEGIN SOLUTION' in source.source else cell.source
+    return notebook
+
+
+def with_cell(notebook, source):
+    notebook = copy.deepcopy(notebook)
+    notebook.cells.insert(2, nbformat.v4.new_code_cell(source))
+    return notebook
+
+
+def hand_in(submissions, student, notebook, file):
+    path = submissions / student / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+
+
+def run_grading(submissions, *options):
+    result = subprocess.run([*GRADE, submissions, *options], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return table(submissions)
+
+
+def table(submissions):
+    with open(submissions.with_name(f'{submissions.name}-grades') / 'grades.csv', encoding='utf-8-sig') as file:
+        return {row['student']: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_editions_hold_the_same_code_and_tests(folder, name):
+    chinese, english = (assignment.source_notebook(edition) for edition in (name, f'{name}_en'))
+    assert notebooks.difference(chinese, english) is None
+    assert [cell.metadata for cell in chinese.cells] == [cell.metadata for cell in english.cells]
+    assert not re.search('[\u3400-\u9fff]', ''.join(cell.source for cell in english.cells))
+    released = (student_version(folder, edition) for edition in (name, f'{name}_en'))
+    assert notebooks.difference(*released) is None
+
+
+@pytest.mark.parametrize('name', assignment.names())
+def test_the_student_version_shows_the_statement_and_neither_solutions_nor_hidden_tests(folder, name):
+    notebook, source = student_version(folder, name), assignment.source_notebook(name)
+    page = assignment.page_of(assignment.language_of(name)).read_text()
+    heading = notebook.cells[0].source.splitlines()[0]
+    assert heading in page and heading.startswith(f'## {name[0]}. ')
+    assert not re.search(r':\w+:`', notebook.cells[0].source)
+    text = ''.join(cell.source for cell in notebook.cells)
+    assert 'SOLUTION' not in text and 'HIDDEN' not in text
+    assert assignment.STUBS[assignment.language_of(name)][:5] in text
+    points = sum(cell.metadata.nbgrader.get('points', 0) for cell in source.cells if 'nbgrader' in cell.metadata)
+    row = next(line for line in page.splitlines() if f'(assignments/{name}.ipynb)' in line)
+    assert f'| {points} |' in row
+    hidden = [cell for cell in source.cells if '### BEGIN HIDDEN TESTS' in cell.source]
+    assert len(hidden) == sum('points' in cell.metadata.get('nbgrader', {}) for cell in source.cells)
+
+
+def test_the_student_folder_has_what_its_notebooks_need(folder):
+    for language in assignment.LANGUAGES:
+        code = 'import utils; utils.load_data(); utils.pretrained_net()'
+        environment = {**os.environ, 'BOOK_CACHE': str(notebooks.ROOT / 'data' / 'cache')}
+        subprocess.run([sys.executable, '-c', code], cwd=folder / language, env=environment, check=True)
+        assert {path.stem for path in (folder / language).glob('*.ipynb')} == set(assignment.names(language))
+
+
+# Wrong answers: what is replaced in the solution, by what, and the numbers of the test cells that must not pass.
+WRONG = {'1_convergence': [
+    ('max(f1[-patience:]) <= max(f1[:-patience])', 'f1[-1] <= f1[-2]', {0}),  # compares with the last epoch
+    ("result['validation_f1'])", "result['test_accuracy'])", {1}),  # chooses by the test set
+    ("if method == 'fine-tuning'", 'if method', {2}),  # from scratch starts from the source model too
+    ('not has_converged(f1, patience)', 'True', {2})], '2_layers': [  # never stops before max_epochs
+    ('[:k]:', '[:k + 1]:', {0}),
+    ('utils.evaluate(test_iter', 'utils.evaluate(train_iter', {1}),  # evaluates on training data
+    ('for x, y in train_iter', 'for x, y in test_iter', {1})], '3_hotdog_row': [
+    ("names.index('hotdog')", '713', {0, 1, 2}), ("names.index('hotdog')", '934', {0}),  # hard-coded
+    ('nd.stack(weight.mean(axis=0), nd.array(row.reshape(512, 1, 1)))',
+     'nd.stack(nd.array(row.reshape(512, 1, 1)), weight.mean(axis=0))', {2})], '4_freezing': [
+    ("'null' if number < len(layers) - unfrozen else 'write'", "'write'", {0, 2}),  # freezes nothing
+    ('number < len(layers) - unfrozen', 'number >= unfrozen', {0, 2}),  # the wrong end
+    ('parameter.data().asnumpy() for name', 'parameter.data() for name', {1})], '5_weighted_loss': [
+    ('(w - 1) * labels', '(w - 1) * (1 - labels)', {0}), (' / w', '', {0}),
+    ('miss_cost * int(((labels == 1) & (predicted == 0)).sum())', 'int((labels != predicted).sum())', {1}),
+    ('candidates = [*np.unique(probabilities), 1.0]', 'candidates = [0.5]', {2})], '6_few_pictures': [
+    ('indices[:size] for', 'draw.permutation(indices)[:size] for', {0}),  # not nested
+    ('if count == updates', 'if False', {1}),  # whole epochs
+    ('default=None', 'default=max(sizes)', {2}), ('ddof=1', 'ddof=0', {2})], '7_cached_features': [
+    ('(x.as_in_context(mx.cpu())))', '(x.as_in_context(mx.cpu())).mean(axis=(2, 3), keepdims=True))', {0}),
+    ('features.append(net', 'with autograd.train_mode(): features.append(net', {0}),  # dropout
+    ('trainer.step(len(part))', 'pass', {1})], '8_own_pictures': [
+    ('(labels, predicted), 1)', '(predicted, labels), 1)', {0}),
+    ('np.flatnonzero(predicted != labels)', 'np.arange(len(labels))', {1}),
+    ('pictures.copy()', 'pictures', {2}),
+    ('(predict(covered).argmax(axis=1) == labels).mean()', '1', {2})]}  # hard-coded
+SLOW = {'2_layers', '3_hotdog_row', '7_cached_features'}
+CASES = [pytest.param(name, *change, id=f'{name}-{number}', marks=[pytest.mark.long] if name in SLOW else [])
+         for name in NAMES for number, change in enumerate([('', '', set()), *WRONG[name]])]
+
+
+@pytest.mark.parametrize('name, old, new, lost', CASES)
+def test_solutions_pass_and_wrong_answers_lose_their_points(name, old, new, lost, monkeypatch, tmp_path):
+    monkeypatch.setenv('GRADING', '1')
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    variables, failed, number, changed = {}, set(), 0, not old
+    for cell in notebooks.code_cells(assignment.source_notebook(name)):
+        code = cell.source
+        if cell.metadata.nbgrader.solution and not changed and old in code:
+            code, changed = code.replace(old, new, 1), True
+        try:
+            exec(compile(code, name, 'exec'), variables)
+        except Exception:
+            assert cell.metadata.nbgrader.grade, f'not in a test: {code}'
+            failed.add(number)
+        number += cell.metadata.nbgrader.grade
+    assert changed and failed == lost
+
+
+@pytest.fixture(scope='module')
+def a_class(folder, tmp_path_factory):
+    """A class that hands in one exercise in every way we could think of, graded; the folder of submissions."""
+    submissions = tmp_path_factory.mktemp('teacher') / 'class'
+    good, file = solved(folder, CHEAP), f'{CHEAP}.ipynb'
+    hand_in(submissions, '王小明', good, f'{CHEAP} (1).ipynb')
+    hand_in(submissions, 'untouched', student_version(folder, CHEAP), file)
+    hand_in(submissions, 'dies', with_cell(good, 'import os; os._exit(0)'), file)
+    tests = [number for number, cell in enumerate(good.cells) if 'points' in cell.metadata.get('nbgrader', {})]
+    tampered = student_version(folder, CHEAP)
+    tampered.cells[tests[0]].source = 'pass'
+    tampered.cells[tests[1]].metadata.nbgrader.points = 1000
+    del tampered.cells[tests[2]]
+    tampered.cells.append(copy.deepcopy(tampered.cells[tests[0]]))
+    hand_in(submissions, 'tampers', tampered, 'my homework.ipynb')
+    (submissions / 'text').mkdir()
+    (submissions / 'text' / file).write_text('This is no notebook.')
+    (submissions / 'absent').mkdir()
+    thief = f"""import os, pathlib, shutil, socket
+def attempt(action):
+    try:
+        return action()
+    except OSError:
+        return None
+attempt(lambda: shutil.rmtree({str(submissions.parent)!r}))
+attempt(lambda: shutil.rmtree({str(notebooks.ROOT / 'assignments')!r}))
+attempt(lambda: pathlib.Path('utils.py').write_text('broken'))
+attempt(lambda: pathlib.Path({str(notebooks.ROOT / 'stolen')!r}).write_text('x'))
+assert not pathlib.Path({str(notebooks.ROOT / 'assignments')!r}).exists(), 'it sees the solutions'
+assert not os.path.exists({str(submissions)!r}), 'it sees the other submissions'
+assert attempt(lambda: socket.create_connection(('127.0.0.1', 22), 1)) is None
+assert [name for _, name in socket.if_nameindex()] == ['lo'], 'it has a network'
+def weighted_loss(outputs, labels, w):
+    raise SystemExit
+"""
+    hand_in(submissions, 'thief', with_cell(good, thief), file)
+    if ISOLATED:
+        run_grading(submissions)
+    return submissions
+
+
+@needs_isolation
+def test_a_class_is_graded(a_class):
+    grades = table(a_class)
+    assert {student: float(row['total']) for student, row in grades.items()} == {
+        '王小明': 10, 'untouched': 0, 'dies': 0, 'tampers': 0, 'text': 0, 'absent': 0, 'thief': 10}
+    assert {row['of'] for row in grades.values()} == {'80.0'}
+    for student, words in {'dies': '内核中途退出', 'text': '不是能读的笔记本', 'absent': '没有交',
+                           'tampers': '已恢复原样'}.items():
+        assert words in grades[student]['remarks']
+        page = a_class.with_name('class-grades') / 'feedback' / student / 'index.html'
+        assert words in page.read_text()
+    assert '出现多次' in grades['tampers']['remarks'] and '缺少' in grades['tampers']['remarks']
+
+
+@needs_isolation
+def test_no_submission_harms_the_files_of_others(a_class):
+    assert assignment.names('zh') == NAMES and not Path('stolen').exists()
+    assert len(list(a_class.glob('*/*.ipynb'))) == 6
+    pages = a_class.with_name('class-grades') / 'feedback'
+    executed = nbformat.read(pages.with_name('autograded') / 'thief' / CHEAP / f'{CHEAP}.ipynb', as_version=4)
+    errors = [output.evalue for output in executed.cells[2].get('outputs', []) if output.output_type == 'error']
+    assert errors == [], 'the sandbox let something through'
+    text = (pages / '王小明' / CHEAP / f'{CHEAP}.html').read_text()
+    assert 'weighted_loss' in text and '<script>alert' not in text
+
+
+@needs_isolation
+def test_grading_again_grades_nothing_twice(a_class):
+    result = subprocess.run([*GRADE, a_class], capture_output=True, text=True, check=True)
+    assert result.stdout.count('graded before') == 6 and 'graded in' not in result.stdout
+
+
+@needs_isolation
+@pytest.mark.long
+@pytest.mark.parametrize('source, words', [
+    ('while True: pass', '运行超过了'),
+    ('import time\ntry: time.sleep(999)\nexcept BaseException: time.sleep(999)', '运行超过了'),
+    ("for _ in range(100): print('x' * 1_000_000)", '输出超过了'), ("while True: print('x' * 1_000_000)", ''),
+    ('import os\nwhile True:\n    try: os.fork()\n    except OSError: pass', ''),
+    ('x = bytearray(1 << 40)', ''), ('import os, signal; os.kill(os.getppid(), signal.SIGKILL)', '')])
+def test_hostile_programs_get_a_mark_and_a_message(folder, tmp_path, source, words):
+    submissions = tmp_path / 'class'
+    hand_in(submissions, 'hostile', with_cell(solved(folder, CHEAP), source), f'{CHEAP}.ipynb')
+    hand_in(submissions, 'honest', solved(folder, CHEAP), f'{CHEAP}.ipynb')
+    grades = run_grading(submissions, '--cell-seconds', '60', '--notebook-seconds', '90')
+    assert float(grades['honest']['total']) == 10
+    assert words in grades['hostile']['remarks']
+    if float(grades['hostile']['total']) < 10:
+        assert CHEAP[0] + ': ' in grades['hostile']['remarks']
+
+
+@needs_isolation
+@pytest.mark.long
+def test_a_killed_grading_leaves_a_sound_gradebook_and_goes_on(folder, tmp_path):
+    submissions = tmp_path / 'class'
+    for student in ('anna', 'bob'):
+        hand_in(submissions, student, solved(folder, f'{CHEAP}_en'), f'{CHEAP}_en.ipynb')
+    results, gradebook = tmp_path / 'class-grades' / 'results', tmp_path / 'class-grades' / 'gradebook.db'
+    process = subprocess.Popen([*GRADE, submissions], stdout=subprocess.DEVNULL)
+    while not list(results.glob('anna/*.json')):
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with sqlite3.connect(gradebook) as database:
+        assert database.execute('PRAGMA integrity_check').fetchone() == ('ok',)
+        assert database.execute('SELECT COUNT(*) FROM submitted_assignment').fetchone() == (1,)
+    assert {row['total'] for row in run_grading(submissions).values()} == {'10.0'}
+
+
+@needs_isolation
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize('language', assignment.LANGUAGES)
+def test_all_solutions_get_full_marks_within_the_time(folder, tmp_path, language):
+    submissions = tmp_path / 'class'
+    for name in assignment.names(language):
+        hand_in(submissions, 'solved', solved(folder, name), f'{name}.ipynb')
+        hand_in(submissions, 'untouched', student_version(folder, name), f'{name}.ipynb')
+    grades = run_grading(submissions)
+    assert (float(grades['solved']['total']), float(grades['untouched']['total'])) == (80, 0)
+    results = (tmp_path / 'class-grades' / 'results' / 'solved').glob('*.json')
+    assert sum(json.loads(path.read_text())['seconds'] for path in results) <= 480
+
+
+@pytest.mark.parametrize('case, words', [('missing', 'is not a folder'), ('empty', 'holds no folder of a student'),
+                                         ('no bwrap', 'ISOLATION=none')])
+def test_what_cannot_be_graded_is_said_in_a_sentence(tmp_path, monkeypatch, case, words):
+    submissions = tmp_path / 'class'
+    if case != 'missing':
+        submissions.mkdir()
+    if case == 'no bwrap':
+        monkeypatch.setenv('PATH', str(Path(sys.executable).parent))
+    else:
+        monkeypatch.setattr(grade, 'check_isolation', lambda isolated: None)
+        monkeypatch.setattr(assignment, 'generate', lambda: assignment.FOLDER)
+    monkeypatch.setattr(sys, 'argv', ['grade.py', str(submissions)])
+    with pytest.raises(SystemExit, match=words) as error:
+        grade.main()
+    assert error.value.code not in (0, None)
+
+
+def test_rebuilding_keeps_the_students_own_cells_in_their_places(folder):
+    release, sentences = student_version(folder, CHEAP), autograde.SENTENCES['en']
+    ours = [cell.source for cell in release.cells if 'nbgrader' in cell.metadata]
+    handed_in = with_cell(solved(folder, CHEAP), 'mine = 1')
+    notebook, remarks = autograde.rebuild(handed_in, copy.deepcopy(release), sentences)
+    assert remarks == [] and notebook.cells[2].source == 'mine = 1'
+    assert len([cell for cell in notebook.cells if 'nbgrader' in cell.metadata]) == len(ours)
+    with pytest.raises(autograde.Refused):
+        autograde.rebuild(nbformat.v4.new_notebook(), release, sentences)

@@ -50,7 +50,7 @@ test-all: test  ## also run the long tests
 lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
 
-evidence: $(STAMP)  ## measure what pretraining buys (1.5 hours, goes on where it was stopped); PHOTOS=folder
+evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
 	@PYTHONPATH=. $(PYTHON) tools/evidence.py $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 demo-data: $(STAMP)  ## render the demo data set anew (hours)

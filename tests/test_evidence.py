@@ -182,7 +182,9 @@ def test_every_score_of_the_table_follows_from_its_answers():
 @needs_table
 def test_the_table_and_the_code_agree(tmp_path):
     run = evidence.run_of('frozen features')
-    row = evidence.select(evidence.final(ROWS, run, 'test'), seed=0)[0]
-    run = run._replace(rate=row['rate'])
+    stored = evidence.select(evidence.final(ROWS, run, 'test'), seed=0)
+    if not stored:
+        pytest.skip('the table is not yet that far: make evidence')
+    row, run = stored[0], run._replace(rate=stored[0]['rate'])
     found = evidence.measure(run, ('validation', 'test'), sources.demo_set(), tmp_path)[-1]
     assert (evidence.answers(found) != evidence.answers(row)).sum() <= 2  # other processors round otherwise

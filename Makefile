@@ -56,6 +56,9 @@ grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each studen
 lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
 
+evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
+	@PYTHONPATH=. $(PYTHON) tools/evidence.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+
 demo-data: $(STAMP)  ## render the demo data set anew (hours)
 	@test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv
 	@renderer/.venv/bin/python -m pip install --quiet -r renderer/requirements.txt
@@ -65,4 +68,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks diff check-data links lab serve test test-all assignment grade lock demo-data clean
+.PHONY: help book pdf notebooks diff check-data links lab serve test test-all assignment grade evidence lock demo-data clean

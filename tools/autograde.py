@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import matplotlib.font_manager  # which looks for the fonts, once
 import nbformat
 from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -65,7 +66,7 @@ def sandbox(course, isolated):
         for path in files():
             (home / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, home / path.relative_to(ROOT))
-        variables = {**environment(), 'HOME': str(home)}
+        variables = {**environment(), 'HOME': str(home), 'MPLCONFIGDIR': str(home)}
         return limits + ['env', '-i', '-C', str(home), *(f'{name}={value}' for name, value in variables.items())]
     room = ['bwrap', '--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv',
             '--proc', '/proc', '--dev', '/dev', '--size', str(1 << 30), '--tmpfs', '/tmp',
@@ -84,6 +85,8 @@ def sandbox(course, isolated):
     weights = next((ROOT / 'data' / 'cache').glob('squeezenet1_1-imagenet-*.params'), None)
     if weights:  # converting them takes every kernel two seconds
         room += ['--ro-bind', str(weights), f'{HOME}/data/cache/{weights.name}']
+    for path in Path(matplotlib.get_cachedir()).glob('fontlist-*.json'):  # searching for fonts takes even longer
+        room += ['--ro-bind', str(path), f'{HOME}/matplotlib/{path.name}']
     room += ['--bind', str(course / 'run'), str(course / 'run')]  # the kernel's sockets
     for name, value in environment().items():
         room += ['--setenv', name, value]
@@ -97,7 +100,8 @@ def files():
 
 def environment():
     """Give the environment of a kernel: nothing of the teacher's own."""
-    return {**execute.REPRODUCIBLE, 'HOME': HOME, 'USER': 'student', 'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
+    return {**execute.REPRODUCIBLE, 'HOME': HOME, 'MPLCONFIGDIR': f'{HOME}/matplotlib', 'USER': 'student',
+            'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
             'PATH': os.pathsep.join([str(Path(sys.executable).parent), '/usr/bin', '/bin']), 'GRADING': '1'}
 
 

@@ -133,7 +133,7 @@ WRONG = {'1_convergence': [
     ('np.flatnonzero(predicted != labels)', 'np.arange(len(labels))', {1}),
     ('pictures.copy()', 'pictures', {2}),
     ('(predict(covered).argmax(axis=1) == labels).mean()', '1', {2})]}  # hard-coded
-SLOW = {'2_layers', '3_hotdog_row', '7_cached_features'}
+SLOW = {*WRONG} - {'5_weighted_loss'}
 CASES = [pytest.param(name, *change, id=f'{name}-{number}', marks=[pytest.mark.long] if name in SLOW else [])
          for name in NAMES for number, change in enumerate([('', '', set()), *WRONG[name]])]
 
@@ -197,6 +197,7 @@ def weighted_loss(outputs, labels, w):
     return submissions
 
 
+@pytest.mark.long
 @needs_isolation
 def test_a_class_is_graded(a_class):
     grades = table(a_class)
@@ -211,6 +212,7 @@ def test_a_class_is_graded(a_class):
     assert '出现多次' in grades['tampers']['remarks'] and '缺少' in grades['tampers']['remarks']
 
 
+@pytest.mark.long
 @needs_isolation
 def test_no_submission_harms_the_files_of_others(a_class):
     assert assignment.names('zh') == NAMES and not Path('stolen').exists()
@@ -223,6 +225,7 @@ def test_no_submission_harms_the_files_of_others(a_class):
     assert 'weighted_loss' in text and '<script>alert' not in text
 
 
+@pytest.mark.long
 @needs_isolation
 def test_grading_again_grades_nothing_twice(a_class):
     result = subprocess.run([*GRADE, a_class], capture_output=True, text=True, check=True)

@@ -121,7 +121,8 @@ WRONG = {'1_convergence': [
     ('number < len(layers) - unfrozen', 'number >= unfrozen', {0, 2}),  # the wrong end
     ('parameter.data().asnumpy() for name', 'parameter.data() for name', {1})], '5_weighted_loss': [
     ('(w - 1) * labels', '(w - 1) * (1 - labels)', {0}), (' / w', '', {0}),
-    ('miss_cost * int(((labels == 1) & (predicted == 0)).sum())', 'int((labels != predicted).sum())', {1, 2}),  # both kinds cost the same
+    # both kinds of mistake cost the same
+    ('miss_cost * int(((labels == 1) & (predicted == 0)).sum())', 'int((labels != predicted).sum())', {1, 2}),
     ('candidates = [*np.unique(probabilities), 1.0]', 'candidates = [0.5]', {2})], '6_few_pictures': [
     ('indices[:size] for', 'draw.permutation(indices)[:size] for', {0}),  # not nested
     ('if count == updates', 'if False', {1}),  # whole epochs

@@ -6,6 +6,7 @@ A source is a text notebook, one for each exercise and language. Code between `#
 `_build/assignment`: `zh` and `en`, a folder for the students of each language, `release`, their notebooks alone, and
 `gradebook.db`, nbgrader's gradebook without a student, which holds the hidden tests.
 """
+import logging
 import os
 import re
 import shutil
@@ -106,6 +107,7 @@ def config(folder, language):
 
 def convert(folder):
     """Let nbgrader make the release version of every exercise, and the gradebook; raise RuntimeError if it cannot."""
+    logging.getLogger('traitlets').propagate = False  # nbgrader tells of every file it writes
     for name in names():
         path = folder / 'source' / name / f'{name}.ipynb'
         path.parent.mkdir(parents=True)

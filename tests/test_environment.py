@@ -93,3 +93,15 @@ def test_a_broken_lock_leaves_the_old_environment(tmp_path, texts):
     result = setup(tmp_path, os.environ['PATH'])
     assert result.returncode == 1 and 'requirements.lock is damaged' in result.stderr
     assert os.listdir(tmp_path / '.venv') == ['lock-old'] and not (tmp_path / '.venv.previous').exists()
+
+
+def test_actions_are_pinned_by_commit_and_the_addresses_are_web_addresses():
+    workflows = ''.join(path.read_text() for path in Path('.github/workflows').glob('*.yml'))
+    assert yaml.safe_load(Path('.github/workflows/pages.yml').read_text())['jobs'].keys() == {'build', 'publish'}
+    uses = re.findall(r'uses: *(\S+)', workflows)
+    assert uses and all(re.fullmatch(r'[\w-]+/[\w-]+@[0-9a-f]{40}', action) for action in uses), uses
+    citation = yaml.safe_load(Path('CITATION.cff').read_text())
+    assert {'cff-version', 'message', 'title', 'authors'} <= citation.keys()
+    for key in ('repository-code', 'url'):
+        assert re.fullmatch(r'https://\S+', citation.get(key, 'https://none'))
+    assert citation.get('url', '/').endswith('/')

@@ -104,6 +104,9 @@ def faults(tab, file):
     """List all that is wrong with a page."""
     seen = visit(tab, file)
     found = list(tab.faults)
+    text = file.read_text()
+    if text.count('<div') != text.count('</div>'):
+        found.append('opens and closes different numbers of <div>')
     found += [f'has a missing picture {src}' for src, loaded, _ in seen['pictures'] if not loaded]
     found += [f'does not describe {src}' for src, _, alt in seen['pictures'] if not alt or src.endswith(alt)]
     if seen['drawn'] != seen['formulas'] or seen['faulty']:
@@ -139,11 +142,11 @@ def test_every_page_was_looked_at_and_the_site_is_small(site):
 def test_faults_are_noticed(tab, tmp_path):
     (tmp_path / 'page.html').write_text("""<title>x</title><img src="none.png"><p style="color: #ccc">pale
 <script src="http://127.0.0.1:9/x.js"></script><script>console.error("oh")</script><a href="none.html">a</a>
-<a href="#none">b</a><span class="math">\\(x\\)</span><div style="width: 500px">wide</div>""")
+<a href="#none">b</a><span class="math">\\(x\\)</span><div style="width: 500px">wide</div></div>""")
     text = '\n'.join(faults(tab, tmp_path / 'page.html'))
     for part in ('requests http://127.0.0.1:9/x.js', 'misses file:', 'says oh', 'missing picture none.png',
                  'does not describe none.png', 'shows 0 of 1 formulas', 'dead link file:', '#none',
-                 'breaks color-contrast', 'in dark colours', 'breaks html-has-lang', 'pixels wide'):
+                 '<div>', 'breaks color-contrast', 'in dark colours', 'breaks html-has-lang', 'pixels wide'):
         assert part in text, part
 
 

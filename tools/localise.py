@@ -73,6 +73,9 @@ def finish(html, not_found):
         page = translate(path.read_text(), path.relative_to(html).parts[0] == 'en')
         page = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', page)  # wide ones are scrolled, also with the keyboard
         page = page.replace(' role="doc-biblioentry"', '')  # a role that WAI-ARIA has withdrawn
+        # docutils 0.19 closes this list of references without having opened it
+        page = re.sub(r'<div class="docutils container" id="[^"]*">\n(?=<div class="citation")',
+                      r'\g<0><div class="citation-list">\n', page)
         path.write_text(page.replace('class="table-wrapper', 'tabindex="0" class="table-wrapper'))
     for script in html.rglob('_static/doctools.js'):  # the policy forbids code made from text; Chinese has no plural
         text, count = re.subn(r'(PLURAL_EXPR = )new Function\([^;]*;', r'\1() => 0;', script.read_text())

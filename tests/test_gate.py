@@ -57,7 +57,7 @@ def gate(tmp_path_factory):
     """Run the gate once on a book of sound and faulty notebooks; give its process and its seconds."""
     root, before = tmp_path_factory.mktemp('book'), Path.cwd()
     for name in ('conftest.py', 'pyproject.toml', 'tests/nbval_gate.py', 'tests/nbval_sanitize.cfg',
-                 'tools/execute.py', 'tools/notebooks.py'):
+                 'tools/execute.py', 'tools/notebooks.py', 'tools/status.py', 'tools/lock.py'):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copy(notebooks.ROOT / name, root / name)
     os.chdir(root)

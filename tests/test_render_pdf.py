@@ -39,9 +39,9 @@ def poppler(program, *arguments):
 def book(tmp_path_factory):
     """A copy of the book whose stored notebooks count as executed, and its PDFs."""
     folder = tmp_path_factory.mktemp('book')
-    for name in (notebooks.CHAPTER, 'img', 'static'):
+    for name in (notebooks.CHAPTER, 'img', 'static', 'web'):
         shutil.copytree(notebooks.ROOT / name, folder / name)
-    for pattern in ('*.md', 'config*.ini', 'refs.bib', 'requirements.lock'):
+    for pattern in ('*.md', 'config*.ini', 'refs.bib', 'requirements.lock', 'CITATION.cff'):
         for file in notebooks.ROOT.glob(pattern):
             shutil.copy(file, folder)
     executed = folder / '_build' / 'executed' / 'demo'
@@ -72,8 +72,8 @@ def pages(language):
 def sections(language):
     """Give the headings of an edition, without the exercises' numbers, and the prose below each."""
     for page in pages(language):
-        text = re.sub(r'^```(?s:.*?)^```$|^\$\$(?s:.*?)\$\$$|^!\[.*|^\|.*|^:(?:label|eqlabel|width|bibliography):.*',
-                      '', page.read_text(), flags=re.MULTILINE)
+        text = re.sub(r'^```(?s:.*?)^```$|^\$\$(?s:.*?)\$\$$|^!\[.*|^\|.*|^<!--.*-->$'
+                      '|^:(?:label|eqlabel|width|bibliography):.*', '', page.read_text(), flags=re.MULTILINE)
         for part in re.split(r'^(?=#)', text, flags=re.MULTILINE)[1:]:
             heading, _, prose = part.partition('\n')
             yield re.sub(r'^#+ (\d+\. )?', '', heading), prose.strip()

@@ -64,9 +64,10 @@ def clone(tmp_path, monkeypatch):
     folder = tmp_path / 'clone'
     monkeypatch.chdir(tmp_path)
     folder.mkdir()
-    for name in ('Makefile', 'utils.py', 'config.ini', 'config_en.ini', 'refs.bib', 'requirements.lock', 'build.yml'):
+    for name in ('Makefile', 'utils.py', 'config.ini', 'config_en.ini', 'refs.bib', 'requirements.lock', 'build.yml',
+                 'environment.yml', 'CITATION.cff'):
         shutil.copy(ROOT / name, folder)
-    for name in ('tools', 'static', 'img'):
+    for name in ('tools', 'static', 'img', 'web'):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copytree(ROOT / 'data', folder / 'data', ignore=shutil.ignore_patterns('cache', '__pycache__'))
     (folder / 'chapter_fine_tuning').mkdir()

@@ -35,11 +35,12 @@ LOOK = """() => ({
 def site(tmp_path_factory):
     """Render both editions from the stored notebooks, in a folder of their own."""
     folder = tmp_path_factory.mktemp('site')
-    for name in ('chapter_fine_tuning', 'static', 'img', 'web', 'tools'):
-        shutil.copytree(notebooks.ROOT / name, folder / name)
-    for path in (*notebooks.ROOT.glob('*.md'), *map(notebooks.ROOT.joinpath, ('config.ini', 'config_en.ini', 'refs.bib',
-                                                                             'requirements.lock', 'CITATION.cff'))):
-        shutil.copy(path, folder)
+    for name in ('chapter_fine_tuning', 'static', 'img', 'web', 'tools', 'assignments', 'data'):
+        shutil.copytree(notebooks.ROOT / name, folder / name, ignore=shutil.ignore_patterns('cache', '*.zip'))
+    for pattern in ('*.md', '*.ini', 'LICENSE*', 'refs.bib', 'requirements.lock', 'CITATION.cff', 'environment.yml',
+                    'utils.py'):
+        for path in notebooks.ROOT.glob(pattern):
+            shutil.copy(path, folder)
     executed = folder / '_build/executed/demo'
     executed.mkdir(parents=True)
     for page in notebooks.pages():

@@ -153,7 +153,9 @@ def generate():
 
 
 def add_to(site):
-    """Copy the student notebooks into the rendered site, beside the exercise page of each edition."""
+    """Copy the student notebooks, where there are any, into the rendered site, beside each edition's exercise page."""
+    if not names():
+        return
     folder = generate()
     for language, edition in {'zh': site, 'en': site / 'en'}.items():
         target = edition / CHAPTER / 'assignments'

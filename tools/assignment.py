@@ -27,7 +27,7 @@ LANGUAGES = ('zh', 'en')
 STUBS = {'zh': '# 在这里写你的代码\nraise NotImplementedError()', 'en': '# YOUR CODE HERE\nraise NotImplementedError()'}
 TITLES = {'zh': '“{}”一节', 'en': 'section "{}"'}
 # what a student needs to work, without a network connection
-SHARED = ['utils.py', *sorted(str(path) for path in Path('data').glob('*.py')),
+SHARED = ['utils.py', *sorted(f'data/{path.name}' for path in (notebooks.ROOT / 'data').glob('*.py')),
           'environment.yml', 'LICENSE', 'LICENSE-CODE', 'data/imagenet_classes.txt', 'data/checksums.txt',
           *(f'data/{line.split()[1]}' for line in (notebooks.ROOT / 'data' / 'checksums.txt').read_text().splitlines())]
 

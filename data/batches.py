@@ -33,8 +33,8 @@ class RecordIter:
 
     def __iter__(self):
         random_view = dict(shuffle=True, seed=self.epoch, seed_aug=self.epoch, rand_crop=True, rand_mirror=True,
-                           min_random_scale=0.75, max_random_scale=1.5, brightness=0.5, contrast=0.5, saturation=0.7,
-                           random_h=12, pca_noise=0.1) if self.augment else {}
+                           min_random_scale=0.75, max_random_scale=1.5, brightness=0.25, contrast=0.25, saturation=0.35,
+                           random_h=6, pca_noise=0.05) if self.augment else {}
         self.epoch += 1  # one seed for all epochs would give the same few views again
         left = self.count
         for batch in mx.io.ImageRecordIter(**self.options, **random_view):

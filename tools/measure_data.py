@@ -39,8 +39,10 @@ def trained(data, method, learning_rate, num_epochs, seed):
     utils.seed(seed)
     random.seed(seed)
     net, source_net = utils.new_net(2), utils.pretrained_net()
-    net.initialize(init.Xavier())
-    if method == 'fine-tuning':
+    fine_tuning = method == 'fine-tuning'
+    net.features.initialize(init.MSRAPrelu('in', slope=0))
+    net.output.initialize(init.Normal(0.01) if fine_tuning else init.MSRAPrelu('in', slope=0))
+    if fine_tuning:
         net(nd.zeros((1, 3, 224, 224)))
         for parameter, source in zip(net.features.collect_params().values(),
                                      source_net.features.collect_params().values()):
@@ -74,7 +76,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('photos', nargs='?', type=Path)
     parser.add_argument('--seeds', type=int, default=3)
-    parser.add_argument('--learning-rate', type=float, default=2e-3)
+    parser.add_argument('--learning-rate', type=float, default=1e-3)
     parser.add_argument('--epochs', type=int, default=7)
     arguments = parser.parse_args()
     data, source_net = sources.demo_set(), utils.pretrained_net()

@@ -33,7 +33,7 @@ def train():
         parameter.shape = source.shape
         parameter.initialize()
         parameter.set_data(source.data())
-    net.output.initialize(mx.init.Xavier())
+    net.output.initialize(mx.init.Normal(0.01))
     net.hybridize(static_alloc=True)
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
 
@@ -42,7 +42,7 @@ def train():
         losses.append(values.sum())
         return values
 
-    trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.002, 'momentum': 0.9})
+    trainer = gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.001, 'momentum': 0.9})
     train_iter = utils.RecordIter(data.validation, augment=True)
     utils.train(train_iter, train_iter, net, loss, trainer, mx.cpu(), 2)
     return [float(value.asscalar()) for value in losses]

@@ -104,6 +104,31 @@ def test_the_gate_names_the_notebook_and_the_cell(gate, name):
     assert sentence in section[1], section[1]
 
 
+def test_a_cell_that_would_be_shown_but_not_run_is_named(tmp_path):
+    for name in ('tests/test_pairing.py', 'tools/notebooks.py', 'jupytext.toml'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(notebooks.ROOT / name, tmp_path / name)
+    (tmp_path / 'pyproject.toml').write_text('[tool.pytest.ini_options]\npythonpath = ["tools"]\n')
+    for index, page in (('index.md', 'page'), ('index_en.md', 'page_en')):
+        (tmp_path / index).write_text(f'# Book\n\n```toc\nchapter_fine_tuning/index{page[4:]}\n```\n')
+        fences = [f'```{fence}\n{source}\n```\n' for fence, source in
+                  (('python .input', 'x = 1'), ('python', 'x + 1') if page == 'page' else ('python .input', 'x + 1'))]
+        path = tmp_path / 'chapter_fine_tuning' / f'index{page[4:]}.md'
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('# Page\n\n' + '\n'.join(fences))  # what JupyterLab makes of a cell that it adds: no .input
+        notebook = notebooks.read_page(path)
+        for number, cell in enumerate(notebooks.code_cells(notebook), 1):
+            cell.execution_count = number
+            cell.outputs = [nbformat.v4.new_output('execute_result', {'text/plain': '2'}, execution_count=2)
+                            ] if number == 2 else []
+        nbformat.write(notebook, path.with_suffix('.ipynb'))
+    result = subprocess.run([sys.executable, '-m', 'pytest', 'tests/test_pairing.py', '-k', 'page_and_notebook_agree'],
+                            text=True, capture_output=True, timeout=120, cwd=tmp_path)
+    assert result.returncode == 1 and '1 failed, 1 passed' in result.stdout, result.stdout
+    assert re.search(r'^FAILED .*\[chapter_fine_tuning/index.md\]', result.stdout, re.MULTILINE)
+    assert 'AssertionError: code cell 2: d2lbook would show but not run ```python' in result.stdout
+
+
 def test_no_page_asks_nbval_to_look_away():
     for page in notebooks.pages():
         for number, cell in enumerate(notebooks.code_cells(notebooks.read_page(page)), 1):

@@ -17,8 +17,9 @@ CONFIG = load_jupytext_config(str(notebooks.ROOT / 'index.md'))  # it looks for 
 
 def check_fences(text):
     """Every Python fence is executed (`.input`) or marked as not to be (`.noeval`)."""
-    for line in re.findall(r'^ *(?:```+|~~~+) *\{? *\.?python.*', text, re.MULTILINE | re.IGNORECASE):
-        assert re.match(r'```python \.(input|noeval)\b', line), f'd2lbook would show but not run: {line}'
+    fences = re.findall(r'^ *(?:```+|~~~+) *\{? *\.?python.*', text, re.MULTILINE | re.IGNORECASE)
+    for number, line in enumerate([line for line in fences if not line.startswith('```python .noeval')], 1):
+        assert re.match(r'```python \.input\b', line), f'code cell {number}: d2lbook would show but not run {line}'
     for line in re.findall(r'^ *```+ *(?:bash|sh|shell)\b.*', text, re.MULTILINE):
         raise AssertionError(f'jupytext would run it: {line}, write console')
 

@@ -21,6 +21,7 @@ class RecordIter:
         self.count, self.augment, self.epoch = len(sources.labels(record_file)), augment, 0
         self.options = dict(path_imgrec=str(record_file), batch_size=min(batch_size, self.count),
                             data_shape=(3, 224, 224), resize=256, round_batch=False, preprocess_threads=2,
+                            prefetch_buffer=1,  # MXNet never frees what lies there at the end (its issue 15218)
                             verbose=False)
         for c, mean, std in zip('rgb', MEAN, STD):
             self.options.update({f'mean_{c}': float(mean), f'std_{c}': float(std)})

@@ -37,6 +37,7 @@ PROBE_EPOCHS, VIEWS = 100, 3  # of the probe, which costs next to nothing: its f
 SEEDS, FEWER, TWO = 5, 3, 2
 PICTURES, STAGES, ALL = (10, 25, 50, 100), (3, 6), 9  # pictures of each class; copied stages, of 9
 METHODS = ('frozen features', 'fine-tuning', 'faster head', 'probe first', 'from scratch')
+AT_ONCE = 6  # runs of one process: MXNet keeps some hundred megabytes of each
 CURVE = (0, 4, 8, 12, 19, 38, 57, 76)  # updates after which a run is validated
 
 
@@ -390,7 +391,7 @@ def right_answers(row):
 
 
 def complete(rows, photos=None, table=TABLE, limit=None):
-    """Make all runs that the table lacks, at most `limit`, and add each to it when it is finished."""
+    """Make all runs that the table lacks, at most `limit`, and add each to it when it is finished; count them."""
     data, folder = sources.demo_set(), sources.CACHE / f'evidence-{fingerprint()}'
     folder.mkdir(parents=True, exist_ok=True)
     if len(utils.RecordIter(data.train, BATCH)) != STEPS:
@@ -410,15 +411,18 @@ def complete(rows, photos=None, table=TABLE, limit=None):
     with tqdm(total=total, unit='update', smoothing=0, disable=False) as bar:
         for run, splits in plan(choose):
             bar.set_description(f'study {run.study}, {run.method}, seed {run.seed}')
-            at = bar.n
-            if todo := missing(run, splits):
+            todo, at = missing(run, splits), bar.n
+            if todo:
                 probe_rate = choose(run_of('frozen features')) if run.method == 'probe first' else None
                 rows += measure(run, todo, data, folder, probe_rate, record_file, bar)
                 write(rows, table)
                 made += 1
-            bar.update(at + run.updates - bar.n)
+                bar.update(at + run.updates - bar.n)
+            else:
+                bar.total -= run.updates  # so that the time left is that of the runs to come
             if made == limit:
                 break
+    return made
 
 
 def main():
@@ -434,7 +438,9 @@ def main():
     if utils.source_model != 'squeezenet1_1':
         sys.exit(f'the table is about squeezenet1_1, not {utils.source_model}: unset SOURCE_MODEL')
     try:
-        complete(read(), options.photos, limit=options.limit)
+        made = complete(read(), options.photos, limit=options.limit or AT_ONCE)
+        if made == AT_ONCE and not options.limit:
+            os.execv(sys.executable, [sys.executable, *sys.argv])
     except (OSError, ValueError) as error:
         sys.exit(str(error))
 

@@ -17,8 +17,8 @@ from tqdm.auto import tqdm
 from data import imagenet, parameters, sources
 from data.batches import MEAN, STD, RecordIter  # noqa: F401 (the notebooks say utils.RecordIter)
 
-demo = os.environ.get('DEMO', '1') != '0'  # False: the published data set, 690 MB to download
-photos = os.environ.get('PHOTOS')  # a folder of your own: train/CLASS/*.jpg and test/CLASS/*.jpg
+demo = os.environ.get('DEMO', '1').lower() not in ('0', 'false')  # False: the published data set, 690 MB to download
+photos = os.environ.get('PHOTOS')  # a folder of your own, train/CLASS/*.jpg and test/CLASS/*.jpg; from this one on
 source_model = os.environ.get('SOURCE_MODEL', 'squeezenet1_1')  # or 'resnet18_v2' (45 MB to download)
 
 
@@ -48,7 +48,7 @@ def seed(number):
 def load_data():
     """Return the data set that the settings choose (section 'The data set'); see `sources.DataSet`."""
     if photos:
-        return sources.folder_set(photos)
+        return sources.folder_set(sources.HERE.parent / os.path.expanduser(photos))
     return sources.demo_set() if demo else sources.published_set()
 
 

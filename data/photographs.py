@@ -59,11 +59,11 @@ def _entries(folder):
 
 
 def _classes(split):
-    """Give the class names in order; a class called not_something comes first, so that the positive one is 1."""
+    """Give the class names in order; not_something (or no_, not-, no-) comes first, so that the positive one is 1."""
     names = [path.name for path in _entries(split) if path.is_dir()]
     if len(names) < 2:
         raise ValueError(f'{shown(split)} needs a folder for each of two or more classes, it has {len(names)}')
-    return sorted(names, key=lambda name: (not name.lower().startswith(('not', 'no_')), name))
+    return sorted(names, key=lambda name: (not re.match('(not|no)[-_ ]', name, re.IGNORECASE), name))
 
 
 def _class_pictures(folder, root, faults):

@@ -17,10 +17,11 @@ book: $(STAMP)  ## execute and render the book; PHOTOS=folder takes your own pic
 	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
 	@$(PYTHON) tools/render.py
 
-pdf: $(STAMP)  ## execute and render the book as two PDFs; needs TeX
+pdf: $(STAMP)  ## make two PDFs, to which the site then links; needs TeX
 	@$(PYTHON) tools/render_pdf.py --check
 	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
 	@$(PYTHON) tools/render_pdf.py
+	@$(PYTHON) tools/render.py
 
 notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
 	@$(PYTHON) tools/execute.py --update $(FORCE_OPTION)

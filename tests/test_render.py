@@ -16,6 +16,7 @@ import pytest
 
 import localise
 import notebooks
+import render
 import status
 
 TOOLS = notebooks.ROOT / 'tools'
@@ -83,6 +84,10 @@ def book(tmp_path, monkeypatch):
 
 
 def test_the_site_is_complete_local_and_made_once(book):
+    for name in ('hot-dog-book-zh.pdf', 'hot-dog-book-en.pdf'):
+        Path('_build/pdf').mkdir(exist_ok=True)
+        Path('_build/pdf', name).touch()
+    Path('_build/pdf/.key').write_text(render.sources(Path('_build/executed/demo')))
     result = run('render')
     assert result.returncode == 0, result.stderr
     page = (SITE / 'chapter_fine_tuning/index.html').read_text()
@@ -104,6 +109,9 @@ def test_the_site_is_complete_local_and_made_once(book):
         assert all(str(value) in text for value in (record['seconds'], record['finished'], platform.python_version(),
                                                     importlib.metadata.version('mxnet'), *record['data']))
     assert 'href="chapter_fine_tuning/index.html"' in (SITE / 'en/index.html').read_text()
+    assert 'href="../hot-dog-book-zh.pdf"' in page and (SITE / 'hot-dog-book-zh.pdf').exists()
+    assert 'href="../hot-dog-book-en.pdf"' in english and (SITE / 'en/hot-dog-book-en.pdf').exists()
+    assert render.papers(Path('_build/pdf'), 'another key') == []
     made = (SITE / 'index.html').stat().st_mtime_ns
     assert 'up to date' in run('render').stdout and (SITE / 'index.html').stat().st_mtime_ns == made
     page = Path('chapter_fine_tuning/index.md')

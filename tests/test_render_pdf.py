@@ -196,9 +196,10 @@ def test_without_tex_one_sentence_names_the_packages(tmp_path):
     result = run(tmp_path, '--check', path=str(tmp_path))
     sentence = result.stderr.splitlines()[-1]
     assert result.returncode == 1 and sentence.startswith('the PDFs need TeX')
-    server = Path(notebooks.ROOT, '.ci', 'run').read_text()
+    servers = [Path(notebooks.ROOT, name).read_text() for name in ('.ci/run', '.github/workflows/pages.yml')]
     for package in {*render_pdf.PROGRAMS.values(), *render_pdf.TEX_FILES.values(), *render_pdf.FONTS.values()}:
-        assert package in sentence and (package in server or package == 'fontconfig')
+        assert package in sentence
+        assert package == 'fontconfig' or all(package in server for server in servers)
 
 
 @pytest.mark.parametrize('line, fault', [
@@ -212,7 +213,11 @@ def test_faults_of_the_log_are_noticed(line, fault):
 
 def test_what_print_needs_is_changed():
     rst = ('见\n:numref:`a` 的\n\n3. Freeze\n---------\n\n.. parsed-literal::\n    :class: output\n\n    *x*\n\n'
-           '.. figure:: output_a_1_0.png\n\n1. an item\n')
+           '.. figure:: output_a_1_0.png\n\n1. an item\n\n.. figure:: ../img/a.svg\n\n   words\n')
     assert render_pdf.for_print(rst) == (
         '见\\ :numref:`a`\\ 的\n\nFreeze\n---------\n\n.. code-block:: none\n    :class: output\n\n    *x*\n\n'
-        '.. figure:: output_a_1_0.png\n   :scale: 80%\n\n1. an item\n')
+        '.. figure:: output_a_1_0.png\n   :scale: 80%\n\n1. an item\n\n'
+        '.. image:: ../img/a.svg\n   :align: center\n   :alt: words\n')
+    link, number = r'\hyperref[\detokenize{a}]{图\ref{\detokenize{a}}}', r'\eqref{b}'
+    assert render_pdf.keep_together(f'如{link}所示，由{number}可见{number}，') == (
+        f'如{link} 所示，由 {number} 可见 {number}，')

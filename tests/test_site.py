@@ -28,6 +28,8 @@ LOOK = """() => ({
   drawn: document.querySelectorAll('.math mjx-container svg').length,
   faulty: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
   links: Array.from(document.querySelectorAll('a[href]'), a => a.href),
+  struck: Array.from(document.querySelectorAll('div.math'), math => ['mjx-container', '.eqno']
+    .map(part => math.querySelector(part)?.getBoundingClientRect())).filter(([f, n]) => n && f?.right > n.left).length,
   width: document.documentElement.scrollWidth})"""
 
 
@@ -119,8 +121,10 @@ def faults(tab, file):
             nodes = '; '.join(node['html'][:150] for node in violation['nodes'][:3])
             found.append(f'breaks {violation["id"]} in {scheme} colours: {nodes}')
     tab.set_viewport_size({'width': 360, 'height': 740})
-    width = tab.evaluate(LOOK)['width']
-    return found + ([f'is {width} pixels wide where 360 are there'] if width > 360 else [])
+    small = tab.evaluate(LOOK)
+    if seen['struck'] or small['struck']:
+        found.append('has a formula that covers its number')
+    return found + ([f'is {small["width"]} pixels wide where 360 are there'] if small['width'] > 360 else [])
 
 
 def weight(file):
@@ -143,11 +147,13 @@ def test_every_page_was_looked_at_and_the_site_is_small(site):
 def test_faults_are_noticed(tab, tmp_path):
     (tmp_path / 'page.html').write_text("""<title>x</title><img src="none.png"><p style="color: #ccc">pale
 <script src="http://127.0.0.1:9/x.js"></script><script>console.error("oh")</script><a href="none.html">a</a>
-<a href="#none">b</a><span class="math">\\(x\\)</span><div style="width: 500px">wide</div></div>""")
+<a href="#none">b</a><span class="math">\\(x\\)</span><div class="math"><i class="eqno"
+style="position: absolute">1</i><mjx-container>x</mjx-container></div><div style="width: 500px">wide</div></div>""")
     text = '\n'.join(faults(tab, tmp_path / 'page.html'))
     for part in ('requests http://127.0.0.1:9/x.js', 'misses file:', 'says oh', 'missing picture none.png',
-                 'does not describe none.png', 'shows 0 of 1 formulas', 'dead link file:', '#none',
-                 '<div>', 'breaks color-contrast', 'in dark colours', 'breaks html-has-lang', 'pixels wide'):
+                 'does not describe none.png', 'shows 0 of 2 formulas', 'dead link file:', '#none',
+                 '<div>', 'covers its number', 'breaks color-contrast', 'in dark colours',
+                 'breaks html-has-lang', 'pixels wide'):
         assert part in text, part
 
 
@@ -179,6 +185,7 @@ def test_the_search_works_from_the_disk(site, tab, edition, query, page):
     results = tab.eval_on_selector_all('#search-results li a', 'links => links.map(a => a.href)')
     if page:
         assert any(f'/{page}.html' in result for result in results), results
+        assert ('页' in tab.inner_text('p.search-summary')) is not bool(edition)
         tab.goto(results[0])
     else:
         assert results == []
@@ -200,6 +207,21 @@ def test_the_copy_button_copies_the_cell(site, tab):
                  'document.activeElement.value, true)')
     tab.locator('button.copybtn').first.click()
     assert 'utils.pretrained_net()' in tab.evaluate('window.copied')
+
+
+def test_the_keyboard_reaches_the_text_first_and_shows_where_it_is(site, tab):
+    visit(tab, site / 'chapter_fine_tuning/training.html')
+    focus = """() => { const e = document.activeElement, box = e.getBoundingClientRect(), style = getComputedStyle(e);
+        return [e.tagName, box.right > 0 && style.outlineStyle !== 'none' && style.opacity > 0] }"""
+    tab.keyboard.press('Tab')
+    assert tab.evaluate(focus) == ['A', True] and tab.evaluate('document.activeElement.hash') == '#content'
+    tab.keyboard.press('Enter')
+    reached = []
+    for _ in range(30):
+        tab.keyboard.press('Tab')
+        reached.append(tab.evaluate(focus))
+    assert all(visible for _, visible in reached), reached
+    assert {'PRE', 'A', 'BUTTON'} <= {name for name, _ in reached}
 
 
 @pytest.mark.parametrize('edition', ['', 'en/'])
@@ -236,6 +258,14 @@ def test_a_picture_without_description_and_one_too_many_are_noticed():
     ('一行，\n二行', '一行，二行'), ('用\nMXNet\n的', '用MXNet的'), ('one\ntwo', 'one\ntwo'),
     ('见\n:cite:`a`', '见\n:cite:`a`'), ('```\n一\n二\n```', '```\n一\n二\n```'), ('一\n* 二', '一\n* 二'),
     ('# 一\n二', '# 一\n二'), ('一\n\n二', '一\n\n二'),
-    ('## 1. 题\n', '## 题\n'), ('一\n\n<!-- alt: 二 -->', '一\n\n')])
+    ('## 1. 题\n', '## 题\n'), ('| 1. 题 | 二 |', '| 1.\u00a0题 | 二 |'), ('一\n\n<!-- alt: 二 -->', '一\n\n')])
 def test_line_breaks_in_chinese_leave_no_space(text, shown):
     assert render.for_d2lbook(text) == shown
+
+
+@pytest.mark.parametrize('rst, shown', [
+    ('见 :numref:`a` 的', '见\\ :numref:`a`\\ 的'), ('由\n:eq:`a` ，则', '由\\ :eq:`a`\\ ，则'),
+    ('一。\n\n:numref:`a` 二', '一。\n\n:numref:`a`\\ 二'), ('| 见 :eq:`a` 的 |\n', '| 见 :eq:`a` 的 |\n'),
+    ('see “one” :numref:`a` of', 'see “one” :numref:`a` of')])
+def test_there_is_no_space_between_chinese_and_a_reference(rst, shown):
+    assert render.polish(rst) == shown

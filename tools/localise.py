@@ -13,6 +13,10 @@ LABELS = {'Hide navigation sidebar': '收起目录', 'Hide table of contents sid
           'Toggle Light / Dark / Auto color theme': '切换浅色、深色或跟随系统',
           'Permalink to this headline': '本节的链接'}
 SWITCHES = {'__navigation': ('Table of contents of the book', '全书目录'), '__toc': ('On this page', '本页内容')}
+# Sphinx's scripts: the policy forbids code made from text (Chinese has no plural); a count is put in after translating
+SCRIPTS = {'doctools.js': (r'(PLURAL_EXPR = )new Function\([^;]*;', r'\1() => 0;'),
+           'searchtools.js': (r'_\(\s*`(Search finished, found )\$\{resultCount\}([^`]*)`\s*\)',
+                              r'_("\1${resultCount}\2").replace("${resultCount}", resultCount)')}
 # the pages may load the site's own files; MathJax writes styles into the page, and inline scripts are named by hash
 POLICY = ("default-src 'none'; script-src 'self'{}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
           "font-src 'self'; form-action 'self'; base-uri 'self'")
@@ -72,16 +76,21 @@ def finish(html, not_found):
     for path in html.rglob('*.html'):
         page = translate(path.read_text(), path.relative_to(html).parts[0] == 'en')
         page = re.sub(r'<pre(?=[ >])', '<pre tabindex="0"', page)  # wide ones are scrolled, also with the keyboard
+        # browsers would begin a line with the mark after a formula
+        page = re.sub(r'([（“]?<span class="math[^>]*>[^<]*</span>[，。、；：？！）”,.;:?!)]+)',
+                      r'<span class="together">\1</span>', page)
+        page = page.replace('<article role="main"', '<article role="main" id="content"')
         page = page.replace(' role="doc-biblioentry"', '')  # a role that WAI-ARIA has withdrawn
         # docutils 0.19 closes this list of references without having opened it
         page = re.sub(r'<div class="docutils container" id="[^"]*">\n(?=<div class="citation")',
                       r'\g<0><div class="citation-list">\n', page)
         path.write_text(page.replace('class="table-wrapper', 'tabindex="0" class="table-wrapper'))
-    for script in html.rglob('_static/doctools.js'):  # the policy forbids code made from text; Chinese has no plural
-        text, count = re.subn(r'(PLURAL_EXPR = )new Function\([^;]*;', r'\1() => 0;', script.read_text())
-        if not count:
-            raise RuntimeError('doctools.js has changed, PLURAL_EXPR is made in another way: adapt tools/localise.py')
-        script.write_text(text)
+    for name, (old, new) in SCRIPTS.items():
+        for script in html.rglob(f'_static/{name}'):
+            text, count = re.subn(old, new, script.read_text())
+            if not count:
+                raise RuntimeError(f'Sphinx has changed, {name} has no {old!r}: adapt tools/localise.py')
+            script.write_text(text)
     (html / '404.html').write_text(not_found)
     share(html)
     for path in html.rglob('*.html'):

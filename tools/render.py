@@ -31,9 +31,13 @@ from notebooks import BUILD, CHAPTER, digest, file_digest
 EDITIONS = {'zh': 'config.ini', 'en': 'config_en.ini'}
 # the alternative text of a cell's picture: a comment in the text before the cell, which readers of notebooks do not see
 ALTERNATIVE = re.compile(r'<!-- alt: (.+?) -->', re.DOTALL)
-CHINESE = '\u2014\u2018-\u201d\u2026\u3000-\u303f\u3400-\u9fff\uff00-\uffef'
+HANZI = '\u3000-\u303f\u3400-\u9fff\uff00-\uffef'
+CHINESE = f'\u2014\u2018-\u201d\u2026{HANZI}'
 # a line's end next to Chinese, unless the next line begins a block or a mark that must stand apart
 BREAK = re.compile(rf'(?<=[{CHINESE}])\n(?=[^\s:|#>*+!-])(?!\d+\. |<!--)|(?<=[\w)])\n(?=[{CHINESE}])')
+MARK = r':(?:numref|eq):`'
+# the space between Chinese and a reference
+GAP = re.compile(rf'(?<=[{HANZI}])(?: |\n *)(?=({MARK}))|({MARK}[^`]+`)(?: |\n *)(?=[{HANZI}])')
 
 
 def sources(executed):
@@ -41,7 +45,7 @@ def sources(executed):
     files = [Path(name) for name in (*EDITIONS.values(), 'refs.bib', 'requirements.lock', 'CITATION.cff')]
     for folder, pattern in (('.', '*.md'), (CHAPTER, '*.md'), (executed, '*.ipynb'), (executed, '*.json'), ('img', '*'),
                             ('static', '**/*'), ('web', '**/*'), (assignment.SOURCES, '*.md'),
-                            ('tools', '*.py')):
+                            ('tools', '*.py'), ('tools', '*.sty')):
         files += [path for path in Path(folder).glob(pattern) if path.is_file()]
     return digest([(str(path), file_digest(path)) for path in sorted(files)])
 
@@ -69,7 +73,8 @@ def for_d2lbook(text):
     parts[::2] = [BREAK.sub('', part) for part in parts[::2]]
     # Sphinx numbers the sections itself
     parts[1::2] = [re.sub(r'^(#+ )\d+\. ', r'\1', part) for part in parts[1::2]]
-    lines = ''.join(parts).replace('```python .noeval', '```python').split('\n')
+    text = re.sub(r'^(\| *\d+\.) ', '\\1\u00a0', ''.join(parts), flags=re.MULTILINE)  # no list begins in a table
+    lines = text.replace('```python .noeval', '```python').split('\n')
     return '\n'.join(re.sub(r':(ref|numref|eqref|cite):`([^`]+)`', role, line) if line.lstrip().startswith('|')
                      else line for line in lines)
 
@@ -117,11 +122,29 @@ def prepare_pages(config, executed):
     return found
 
 
-def describe_pictures(file, texts):
-    """Give the pictures of a page in reStructuredText their alternative texts, and outputs a smaller format.
+def polish(rst):
+    """Adapt the text of a page for site and paper: outputs, pictures, references within Chinese.
 
-    A picture with a label stays a numbered figure with a caption; one without is no more than a picture.
+    What a cell prints is text, not code in a language. A picture with a label is a numbered figure with a caption; one
+    without is no more than a picture. Between a reference and Chinese there is no space.
     """
+    def figure(match):
+        label, path, options, caption = match.groups()
+        text = re.sub(r'\s+', ' ', caption).strip()
+        if label:
+            return f'{label}.. figure:: {path}\n{options}   :alt: {text}\n\n{caption}'
+        return f'.. image:: {path}\n{options}   :alt: {text}\n'
+
+    rst = re.sub(r'^\.\. parsed-literal::(?=\n    :class: output)', '.. code-block:: none', rst, flags=re.MULTILINE)
+    rst = re.sub(r'(^\.\. _\S+:\n\n)?^\.\. figure:: (\S+)\n((?:   :\w+:.*\n)*)\n((?:   \S.*\n)+)', figure, rst,
+                 flags=re.MULTILINE)
+    parts = re.split(r'(^ *[|+].*\n)', rst, flags=re.MULTILINE)  # tables keep their layout
+    parts[::2] = [GAP.sub(r'\2\\ ', part) for part in parts[::2]]
+    return ''.join(parts)
+
+
+def describe_pictures(file, texts):
+    """Give the output pictures of a page in reStructuredText their alternative texts, and a smaller format."""
     texts = iter(texts)
 
     def output(match):
@@ -132,24 +155,21 @@ def describe_pictures(file, texts):
             image.convert('RGB').save(picture.with_name(name), lossless=lossless, quality=90, method=6)
         return f'.. figure:: {name}\n   :alt: {next(texts)}\n'
 
-    def figure(match):
-        label, path, options, caption = match.groups()
-        text = re.sub(r'\s+', ' ', caption).strip()
-        if label:
-            return f'{label}.. figure:: {path}\n{options}   :alt: {text}\n\n{caption}'
-        return f'.. image:: {path}\n{options}   :alt: {text}\n'
-
-    # what a cell prints is text, not code in a language
-    text = re.sub(r'^\.\. parsed-literal::(?=\n    :class: output)', '.. code-block:: none', file.read_text(),
-                  flags=re.MULTILINE)
-    rst = re.sub(r'^\.\. figure:: (output_\S+\.png)\n', output, text, flags=re.MULTILINE)
-    rst = re.sub(r'(^\.\. _\S+:\n\n)?^\.\. figure:: (\S+)\n((?:   :\w+:.*\n)*)\n((?:   \S.*\n)+)', figure, rst,
-                 flags=re.MULTILINE)
-    file.write_text(rst)
+    rst = re.sub(r'^\.\. figure:: (output_\S+\.png)\n', output, file.read_text(), flags=re.MULTILINE)
+    file.write_text(polish(rst))
 
 
-def lay_extras(folder, names):
-    """Lay the files that the site offers as they are: notebooks without outputs, pages' texts, the social card."""
+def papers(folder, key):
+    """List the PDFs in a folder if they were made from the sources that have this hash."""
+    key_file = folder / '.key'
+    return sorted(folder.glob('*.pdf')) if key_file.exists() and key_file.read_text() == key else []
+
+
+def lay_extras(folder, names, pdfs):
+    """Lay the files that the site offers as they are: notebooks without outputs, pages' texts, the edition's PDF."""
+    folder.mkdir()
+    for pdf in pdfs:
+        shutil.copy(pdf, folder)
     for name in names:
         page = folder / name
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -169,12 +189,12 @@ def name_alike(rst):
     settings.write_text(settings.read_text().replace("'index_en'", "'index'"))
 
 
-def render(edition, executed, work):
-    """Render one edition; return its folder. Raises RuntimeError with Sphinx's warnings if there are any."""
+def render(edition, executed, work, pdfs):
+    """Render one edition, which offers `pdfs`; return its folder. Raises RuntimeError with Sphinx's warnings."""
     work.mkdir(parents=True)
     config = configuration(edition, work)
     texts = prepare_pages(config, executed)
-    lay_extras(work / 'extra', map(str, texts))
+    lay_extras(work / 'extra', map(str, texts), [pdf for pdf in pdfs if pdf.stem.endswith(work.name)])
     log = work / 'log'
     with open(log, 'w') as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         Builder(config).rst()
@@ -211,13 +231,15 @@ def main():
     executed, site = BUILD / 'executed' / notebooks.variant(chosen), notebooks.site(chosen)
     try:
         with notebooks.exclusive():
-            key, key_file, work = sources(executed), site / '.key', site.with_name('work')
+            pdfs = papers(site.with_name('pdf'), sources(executed))
+            key = digest(sources(executed), [file_digest(pdf) for pdf in pdfs])
+            key_file, work = site / '.key', site.with_name('work')
             if key_file.exists() and key_file.read_text() == key:
                 print(f'{site}/index.html is up to date')
                 return
             for folder in (site, work):
                 shutil.rmtree(folder, ignore_errors=True)
-            html, english = (render(edition, executed, work / language) for language, edition in EDITIONS.items())
+            html, english = (render(edition, executed, work / language, pdfs) for language, edition in EDITIONS.items())
             os.replace(english, html / 'en')
             assignment.add_to(html)
             shutil.copy('img/cover.jpg', html)

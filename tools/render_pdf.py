@@ -21,7 +21,7 @@ from d2lbook.build import Builder
 
 import notebooks
 import render
-from notebooks import BUILD, ROOT, digest, file_digest
+from notebooks import BUILD, ROOT
 
 STYLE = ROOT / 'tools' / 'book.sty'
 # what to look for, and the Debian package that has it
@@ -46,7 +46,8 @@ LICENCE = r'\url{https://creativecommons.org/licenses/by-sa/4.0/}'
 # what no log may hold; a line that is too long by less than 3 pt is not seen
 FAULTS = re.compile(r'Missing character.*|.*(?:Citation|[Rr]eference).*undefined.*|.*multiply defined.*'
                     r'|Overfull \\hbox \((?:[3-9]|\d{2,})\.\d+pt.*|^\./\S+:\d+: .*', re.MULTILINE)
-CHINESE = '[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]'
+HANZI = '[\u3400-\u9fff]'
+LINK = re.compile(rf'({HANZI})(?=\\eqref)|((?:\\ref{{\\detokenize{{[^}}]*}}}}|\\eqref{{[^}}]*)}})(?={HANZI})')
 WHOLE, HEAD = 20, 4  # lines of code that are kept on one page; lines of output that are kept with the code
 
 
@@ -94,21 +95,25 @@ def settings(config, language):
 
 
 def for_print(text):
-    """Adapt reStructuredText: output is not Python, its figures need less room, headings have one number only."""
-    text = re.sub(rf'({CHINESE})\s+(?=:numref:)', r'\1\\ ', text)  # TeX makes the space itself where one is due
-    text = re.sub(rf'(:numref:`[^`]+`)\s+(?={CHINESE})', r'\1\\ ', text)
-    text = text.replace('.. parsed-literal::', '.. code-block:: none')
+    """Adapt reStructuredText: output figures need less room, headings have one number only."""
+    text = re.sub(r'^(\.\. image:: .*)', r'\1\n   :align: center', render.polish(text), flags=re.MULTILINE)
     text = re.sub(r'^(\.\. figure:: output_.*)', r'\1\n   :scale: 80%', text, flags=re.MULTILINE)
     return re.sub(r'^\d+\\?\. (.+\n-{3,}$)', r'\1', text, flags=re.MULTILINE)
 
 
 def keep_together(tex):
-    """Keep a piece of code, or of output, on one page, code with its output's first lines; let titled figures float."""
+    """Keep a piece of code, or of output, on one page, code with its output's first lines; let titled figures float.
+
+    A table stays with its caption. Chinese and the number in a link get the space between them that xeCJK misses.
+    """
     def need(match):
         style, block, output = match.groups()
         lines = min(block.count('\n') + 1 + (HEAD if output else 0), WHOLE)
         return f'\\needspace{{{lines}\\codeskip}}\n{style}{block}'
 
+    tex = LINK.sub(r'\1\2 ', tex)
+    tex = re.sub(r'\\sphinxcapstartof\{table\}.*?\\end\{tabulary\}', r'\\begin{minipage}{\\linewidth}\\centering\n\g<0>'
+                 r'\n\\end{minipage}', tex, flags=re.DOTALL)
     tex = tex.replace('{figure}[H]\n\\centering\n\\capstart', '{figure}[!htb]\n\\centering\n\\capstart')
     return re.sub(r'(\\diilbookstyle(?:in|out)putcell\s+)(\\begin\{sphinxVerbatim\}.*?\\end\{sphinxVerbatim\})'
                   r'(?=(\s+\\diilbookstyleoutputcell)?)', need, tex, flags=re.DOTALL)
@@ -193,7 +198,7 @@ def main():
     logging.getLogger().setLevel(logging.WARNING)
     executed, target = BUILD / 'executed' / notebooks.variant(chosen), notebooks.site(chosen).with_name('pdf')
     with notebooks.exclusive():
-        key = digest(render.sources(executed), file_digest(STYLE))
+        key = render.sources(executed)
         key_file, work = target / '.key', target.with_name('work-pdf')
         if key_file.exists() and key_file.read_text() == key:
             print(f'{target}/ is up to date')

@@ -52,12 +52,14 @@ function splitQuery(query) {
 
 
 def page_context(app, pagename, templatename, context, doctree):
-    """Tell the templates what the page links to: the other edition, its notebook, its source, the social card."""
+    """Tell the templates what the page links to: the other edition, its notebook, its source, the PDF, the picture."""
     up, english = '../' * pagename.count('/'), app.config.language == 'en'
     context['other_edition'] = f'{up}../{pagename}.html' if english else f'{up}en/{pagename}.html'
     source = f'{pagename}_en' if english else pagename
+    extra = Path(app.srcdir) / html_extra_path[0]
+    context['pdf'] = next((f'{up}{pdf.name}' for pdf in extra.glob('*.pdf')), None)
     for kind in ('ipynb', 'md.txt'):
-        found = (Path(app.srcdir) / html_extra_path[0] / f'{source}.{kind}').exists()
+        found = (extra / f'{source}.{kind}').exists()
         context[kind.partition('.')[0]] = f'{os.path.basename(source)}.{kind}' if found else None
     context['binder'] = (f'https://mybinder.org/v2/gh/{REPOSITORY.removeprefix("https://github.com/")}/HEAD?labpath='
                          f'{source}.ipynb' if REPOSITORY and context['ipynb'] else None)

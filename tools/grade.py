@@ -98,13 +98,18 @@ def students_of(submissions):
 
 def check_isolation(isolated):
     """Raise RuntimeError where notebooks cannot be locked up and the teacher has not said that they need not be."""
-    try:
-        command = ['bwrap', '--unshare-all', '--ro-bind', '/', '/', 'true']
-        if not isolated or subprocess.run(command, capture_output=True).returncode == 0:
-            return
-        reason = 'bubblewrap may not make namespaces here'
-    except FileNotFoundError:
+    if not isolated:
+        return
+    if not shutil.which('bwrap'):
         reason = 'bubblewrap is missing (Debian: apt-get install bubblewrap)'
+    else:
+        with tempfile.TemporaryDirectory(prefix='grade-') as work:
+            (Path(work) / 'run').mkdir()
+            command = [*autograde.sandbox(Path(work), isolated), sys.executable, '-c', 'open("utils.py")']
+            result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode == 0:
+            return
+        reason = f'bubblewrap cannot lock up a program here ({result.stderr.strip()[-200:]})'
     raise RuntimeError(f"{reason}: the students' programs could read and delete your files. In a container or a "
                        'virtual machine that holds nothing else, add ISOLATION=none')
 
@@ -286,17 +291,17 @@ def grade_all(submissions, graded):
 def main():
     """Grade a folder of submissions."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('submissions', type=Path)
+    parser.add_argument('submissions')
     parser.add_argument('--isolation', choices=('bubblewrap', 'none'), default='bubblewrap')
     parser.add_argument('--cell-seconds', type=int, default=autograde.CELL_SECONDS)
     parser.add_argument('--notebook-seconds', type=int, default=autograde.NOTEBOOK_SECONDS)
     options = parser.parse_args()
-    submissions = options.submissions.expanduser().resolve()
+    submissions = Path(options.submissions).expanduser().resolve()
     limits = {'cell': options.cell_seconds, 'notebook': options.notebook_seconds, 'output': autograde.OUTPUT_BYTES}
     os.chdir(ROOT)
     os.environ.update(execute.REPRODUCIBLE)
     try:
-        if not submissions.is_dir():
+        if not options.submissions or not submissions.is_dir():
             raise NotADirectoryError(f'SUBMISSIONS={options.submissions} is not a folder: name the one that holds a '
                                      'folder for each student')
         check_isolation(options.isolation == 'bubblewrap')

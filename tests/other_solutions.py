@@ -1,4 +1,4 @@
-"""Right solutions in another style than ours, which must get full marks too: {exercise: the solution cells in order}."""
+"""Right solutions in another style than ours, which must get full marks: {exercise: the solution cells in order}."""
 OTHER = {'1_convergence': ["""
 def has_converged(f1, patience=5):
     best, waited = -1.0, 0

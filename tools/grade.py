@@ -31,11 +31,13 @@ from notebooks import ROOT, digest, file_digest, write_atomically
 
 LARGEST = 20_000_000  # bytes of a notebook; with outputs of a whole chapter it has one or two million
 SENTENCES = {
-    'zh': {'missing': '没有交。', 'large': '{}太大（{} MB）：清除输出后重交。', 'unreadable': '{}不是能读的笔记本。',
+    'zh': {'missing': '没有交。', 'waiting': '还没有评。', 'large': '{}太大（{} MB）：清除输出后重交。',
+           'unreadable': '{}不是能读的笔记本。',
            'kind': '{}不是笔记本：要交.ipynb文件。', 'several': '交了{}个文件，评的是{}。',
            'failed': '无法评分（{}）。', 'long': '评分超过了时限，已终止。', 'title': '成绩与反馈', 'exercise': '习题',
            'points': '得分', 'remarks': '说明', 'total': '合计', 'page': '逐格反馈'},
-    'en': {'missing': 'Not handed in.', 'large': '{} is too large ({} MB): clear its outputs and hand it in again.',
+    'en': {'missing': 'Not handed in.', 'waiting': 'Not graded yet.',
+           'large': '{} is too large ({} MB): clear its outputs and hand it in again.',
            'unreadable': '{} is not a notebook that can be read.',
            'kind': '{} is not a notebook: hand in an .ipynb file.', 'several': '{} files handed in; {} was graded.',
            'failed': 'It could not be graded ({}).', 'long': 'Grading took too long and was stopped.',
@@ -211,18 +213,24 @@ class Class:
                 pass
         self.replace_gradebook(work / 'gradebook.db')
 
-    def table(self, students):
-        """Give a row for each student and exercise number: {student: {number: (points, of, message, name)}}."""
+    def table(self, files):
+        """Give a row for each student and exercise number: {student: {number: (points, of, message, name)}}.
+
+        `files` are those handed in, {student: {exercise: paths}}. Who handed in nothing gets the class's language.
+        """
         found = {}
         with Gradebook(f'sqlite:///{self.gradebook}', 'hot-dog') as gradebook:
             largest = {name: gradebook.find_assignment(name).max_score for name in assignment.names()}
-            for student in students:
+            everything = [name for handed in files.values() for name in handed]
+            for student, handed in files.items():
                 known = {path.stem: json.loads(path.read_text())
                          for path in sorted((self.folder / 'results' / student).glob('*.json'))}
-                language = 'en' if known and all(name.endswith('_en') for name in known) else 'zh'
+                theirs = handed or known or everything
+                language = 'en' if theirs and all(name.endswith('_en') for name in theirs) else 'zh'
                 found[student] = {}
                 for name in assignment.names(language):
-                    rows = [(0.0, largest[name], SENTENCES[language]['missing'], name)] + [
+                    state = 'waiting' if any(other[0] == name[0] for other in handed) else 'missing'
+                    rows = [(0.0, largest[name], SENTENCES[language][state], name)] + [
                         (self.points(gradebook, other, student), largest[name], known[other]['message'], other)
                         for other in known if other[0] == name[0]]
                     found[student][name[0]] = max(rows[1:] or rows, key=lambda row: row[0])
@@ -235,9 +243,9 @@ class Class:
         except MissingEntry:
             return 0.0
 
-    def export(self, students):
+    def export(self, files):
         """Write the CSV table and the students' pages; return the table."""
-        table = self.table(students)
+        table = self.table(files)
         numbers = sorted({number for row in table.values() for number in row})
         text = io.StringIO()
         writer = csv.writer(text)
@@ -274,17 +282,17 @@ def safe_cell(text):
 
 def grade_all(submissions, graded):
     """Grade every notebook of every student, telling each; return the table."""
-    students = students_of(submissions)
-    jobs = [(student, name, paths) for student, folder in students.items()
-            for name, paths in sorted(handed_in(folder).items())]
-    print(f'{len(students)} students, {len(jobs)} notebooks; grades and feedback go to {graded.folder}')
+    files = {student: handed_in(folder) for student, folder in students_of(submissions).items()}
+    jobs = [(student, name, paths) for student, found in files.items() for name, paths in sorted(found.items())]
+    print(f'{len(files)} students, {len(jobs)} notebooks; grades and feedback go to {graded.folder}')
     try:
         for number, (student, name, paths) in enumerate(jobs, 1):
+            print(f'[{number}/{len(jobs)}] {student}: {name}, ', end='', flush=True)
             result, new = graded.grade(student, name, paths)
             told = f'graded in {result["seconds"]} s' if new else 'graded before'
-            print(f'[{number}/{len(jobs)}] {student}: {name}, {told}. {result["message"]}', flush=True)
+            print(f'{told}. {result["message"]}', flush=True)
     finally:
-        table = graded.export(students)
+        table = graded.export(files)
     return table
 
 

@@ -58,7 +58,7 @@ class Refused(Exception):
 def sandbox(course, isolated):
     """Give the command line that a kernel's own is appended to: limits, and a room with no network and no files.
 
-    The room has the programs, the book's code and data to read, and a folder in memory to write to.
+    The room has the programs, the book's code and data to read, and folders in memory to write to.
     """
     root = os.getuid() == 0
     limits = ['prlimit', f'--as={MEMORY_BYTES}', f'--fsize={FILE_BYTES}', '--core=0',
@@ -71,8 +71,9 @@ def sandbox(course, isolated):
         variables = {**environment(), 'HOME': str(home), 'MPLCONFIGDIR': str(home)}
         return limits + ['env', '-i', '-C', str(home), *(f'{name}={value}' for name, value in variables.items())]
     room = ['bwrap', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv',
-            '--proc', '/proc', '--dev', '/dev', '--perms', '1777', '--size', str(1 << 30), '--tmpfs', '/tmp',
-            '--perms', '1777', '--size', str(1 << 30), '--tmpfs', HOME, '--chdir', HOME]
+            '--proc', '/proc', '--dev', '/dev', '--chdir', HOME]
+    for folder in ('/tmp', '/dev/shm', HOME):
+        room += ['--perms', '1777', '--size', str(1 << 30), '--tmpfs', folder]
     if root:  # a user namespace would know root alone
         room += ['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
                  '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID']
@@ -97,7 +98,7 @@ def sandbox(course, isolated):
     for path in Path(matplotlib.get_cachedir()).glob('fontlist-*.json'):  # searching for fonts takes even longer
         room += shown(path, f'{HOME}/matplotlib/{path.name}')
     room += shown(course / 'run', course / 'run', '--bind')  # the kernel's sockets
-    room += ['--remount-ro', '/']
+    room += ['--remount-ro', '/', '--remount-ro', '/dev']
     for name, value in environment().items():
         room += ['--setenv', name, value]
     return limits + room + (['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups'] if root else [])

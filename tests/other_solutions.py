@@ -34,7 +34,7 @@ def copy_layers(net, source_net, k):
     net(nd.ones((2, 3, 96, 96)))
     copied = 0
     for new, old in zip(net.features, source_net.features):
-        if len(new.collect_params()) and copied < k:
+        if new.collect_params().keys() and copied < k:
             copied += 1
             for a, b in zip(new.collect_params().values(), old.collect_params().values()):
                 a.set_data(b.data().copy())
@@ -81,7 +81,7 @@ def hotdog_net(source_net):
 """], '4_freezing': ["""
 def freeze(net, unfrozen=0):
     net.collect_params().setattr('grad_req', 'write')
-    layers = [layer for layer in net.features if len(layer.collect_params())]
+    layers = [layer for layer in net.features if layer.collect_params().keys()]
     for layer in layers[:len(layers) - unfrozen]:
         for parameter in layer.collect_params().values():
             parameter.grad_req = 'null'

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import nbformat
@@ -161,6 +162,7 @@ def lost_tests(monkeypatch):
                 exec(compile(cell.source, 'cell', 'exec'), variables)
             except Exception:
                 assert cell.metadata.nbgrader.grade, f'not in a test: {cell.source}'
+                traceback.print_exc()  # pytest shows it where the test fails
                 failed.add(number)
             number += cell.metadata.nbgrader.grade
         return failed

@@ -119,7 +119,7 @@ def files():
 def environment():
     """Give the environment of a kernel: nothing of the teacher's own."""
     return {**execute.REPRODUCIBLE, 'HOME': HOME, 'MPLCONFIGDIR': f'{HOME}/matplotlib', 'USER': 'student',
-            'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
+            'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg', 'OMP_WAIT_POLICY': 'PASSIVE',  # leaves a busy machine its cores
             'PATH': os.pathsep.join([str(Path(sys.executable).parent), '/usr/bin', '/bin']), 'GRADING': '1'}
 
 

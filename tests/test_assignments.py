@@ -349,6 +349,15 @@ def test_what_cannot_be_graded_is_said_in_a_sentence(tmp_path, monkeypatch, case
     assert error.value.code not in (0, None)
 
 
+def test_what_failed_for_no_fault_of_the_notebook_is_graded_again(folder, tmp_path, monkeypatch):
+    hand_in(tmp_path, 'anna', solved(folder, CHEAP), f'{CHEAP}.ipynb')
+    monkeypatch.setattr(autograde, '__file__', os.devnull)  # a grading that leaves no result
+    graded = grade.Class(tmp_path / 'grades', folder, True, {'notebook': 10})
+    for _ in range(2):
+        result, new = graded.grade('anna', CHEAP, [tmp_path / 'anna' / f'{CHEAP}.ipynb'])
+        assert new and '无法评分' in result['message']
+
+
 def test_rebuilding_keeps_the_students_own_cells_in_their_places(folder):
     release, sentences = student_version(folder, CHEAP), autograde.SENTENCES['en']
     ours = [cell.source for cell in release.cells if 'nbgrader' in cell.metadata]

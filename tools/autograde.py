@@ -238,9 +238,9 @@ def rebuild(handed_in, release, sentences):
 def grade(job):
     """Grade the notebook of this folder; return the result."""
     student, name, sentences = job['student'], job['exercise'], SENTENCES[job['language']]
+    release = nbformat.read(Path(job['release']), as_version=4)
     try:
         handed_in = nbformat.read('submission.ipynb', as_version=4)
-        release = nbformat.read(Path(job['release']), as_version=4)
         notebook, remarks = rebuild(handed_in, release, sentences)
     except Refused as error:
         return {'message': str(error)}

@@ -120,7 +120,7 @@ class Class:
     """The grades of a class: a folder with the gradebook and everything made from it."""
 
     def __init__(self, folder, release, isolated, limits):
-        self.folder, self.release, self.isolated, self.limits = folder, release, isolated, limits
+        self.folder, self.release, self.isolated, self.limits = folder, folder / 'release', isolated, limits
         self.gradebook, key = folder / 'gradebook.db', (release / '.key').read_text()
         folder.mkdir(exist_ok=True)
         self.lock = filelock.FileLock(folder / '.lock')
@@ -131,6 +131,7 @@ class Class:
         key_file = folder / '.key'
         if not self.gradebook.exists():
             write_atomically(key_file, key)
+            shutil.copytree(release / 'release', self.release, dirs_exist_ok=True)  # whatever make does meanwhile
             self.replace_gradebook(release / 'gradebook.db')
         elif not key_file.exists() or key_file.read_text() != key:
             raise RuntimeError(f'the exercises are no longer those that {folder} was graded with: move that folder '
@@ -164,18 +165,21 @@ class Class:
             self.keep(Path(work), student, name)
         if len(paths) > 1:
             result['message'] = f'{sentences["several"].format(len(paths), path.name)} {result["message"]}'.strip()
-        result.update(key=key, seconds=round(time.monotonic() - start))
+        result.update(key=None if result.pop('again', False) else key, seconds=round(time.monotonic() - start))
         write_atomically(file, json.dumps(result, ensure_ascii=False))
         return result, True
 
     def run(self, work, student, name, path):
-        """Grade a notebook in the folder `work` by a process of its own; return its result."""
+        """Grade a notebook in the folder `work` by a process of its own; return its result.
+
+        What failed for no fault of the notebook is to be graded again when the command is repeated.
+        """
         language = assignment.language_of(name)
         sentences = SENTENCES[language]
         shutil.copy(path, work / 'submission.ipynb')
         shutil.copy(self.gradebook, work)
         job = {'student': student, 'exercise': name, 'language': language, 'isolated': self.isolated,
-               'limits': self.limits, 'release': str(self.release.resolve() / 'release' / name / f'{name}.ipynb'),
+               'limits': self.limits, 'release': str(self.release / name / f'{name}.ipynb'),
                'unreadable': sentences['unreadable'].format(path.name)}
         (work / 'job.json').write_text(json.dumps(job))
         with open(work / 'log', 'wb') as log:
@@ -188,7 +192,8 @@ class Class:
             return {'message': sentences['long']}
         except (OSError, ValueError):
             lines = (work / 'log').read_text(errors='replace').strip().splitlines()
-            return {'message': sentences['failed'].format(lines[-1][:200] if lines else process.returncode)}
+            return {'message': sentences['failed'].format(lines[-1][:200] if lines else process.returncode),
+                    'again': True}
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -54,6 +54,9 @@ assignment: $(STAMP)  ## make the exercises' student version, a folder to hand o
 grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
 	@$(PYTHON) tools/grade.py "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
 
+solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (hours), for the teacher
+	@$(PYTHON) tools/solutions.py $(NAMES)
+
 lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
 
@@ -69,4 +72,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks diff check-data links lab serve test test-all assignment grade evidence lock demo-data clean
+.PHONY: help book pdf notebooks diff check-data links lab serve test test-all assignment grade solutions evidence lock demo-data clean

@@ -31,6 +31,7 @@ OUTPUT_BYTES = 5_000_000  # of all outputs of a notebook together
 MEMORY_BYTES, FILE_BYTES, PROCESSES = 12 << 30, 200 << 20, 300
 PR_SET_PDEATHSIG = 1
 HOME = '/student'  # where the kernel works, in memory alone
+NOBODY = 65534  # the user whom a kernel runs as when root grades: no limit on processes binds root
 SENTENCES = {
     'zh': {'time': '运行超过了{}秒，已被终止；后面的单元格没有运行。',
            'dead': '内核中途退出；后面的单元格没有运行。',
@@ -57,10 +58,11 @@ class Refused(Exception):
 def sandbox(course, isolated):
     """Give the command line that a kernel's own is appended to: limits, and a room with no network and no files.
 
-    The room has the programs, the book's code and data to read, and a folder in memory to write to.
+    The room has the programs, the book's code and data to read, and folders in memory to write to.
     """
+    root = os.getuid() == 0
     limits = ['prlimit', f'--as={MEMORY_BYTES}', f'--fsize={FILE_BYTES}', '--core=0',
-              f'--nproc={PROCESSES + threads_of_user()}']
+              f'--nproc={PROCESSES + threads_of(NOBODY if root else os.getuid())}']
     if not isolated:
         home = course / 'home'
         for path in files():
@@ -68,29 +70,45 @@ def sandbox(course, isolated):
             shutil.copy(path, home / path.relative_to(ROOT))
         variables = {**environment(), 'HOME': str(home), 'MPLCONFIGDIR': str(home)}
         return limits + ['env', '-i', '-C', str(home), *(f'{name}={value}' for name, value in variables.items())]
-    room = ['bwrap', '--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv',
-            '--proc', '/proc', '--dev', '/dev', '--size', str(1 << 30), '--tmpfs', '/tmp',
-            '--size', str(1 << 30), '--tmpfs', HOME, '--chdir', HOME]
+    room = ['bwrap', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv',
+            '--proc', '/proc', '--dev', '/dev', '--chdir', HOME]
+    for folder in ('/tmp', '/dev/shm', HOME):
+        room += ['--perms', '1777', '--size', str(1 << 30), '--tmpfs', folder]
+    if root:  # a user namespace would know root alone
+        room += ['--unshare-pid', '--unshare-net', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try',
+                 '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID']
+        for path in (course / 'run', *(course / 'run').iterdir()):
+            os.chown(path, NOBODY, NOBODY)
+    else:
+        room += ['--unshare-all']
     for name in ('/bin', '/lib', '/lib64', '/sbin'):
         if os.path.islink(name):
             room += ['--symlink', os.readlink(name), name]
         else:
-            room += ['--ro-bind-try', name, name]
+            room += shown(name, name)
     programs = {'/usr', '/etc/ld.so.cache', '/etc/localtime', '/etc/fonts', '/etc/alternatives', sys.prefix,
                 os.path.realpath(sys.base_prefix), sys.base_prefix}
     for path in sorted(programs):
-        room += ['--ro-bind-try', path, path]
+        room += shown(path, path)
     for path in files():
-        room += ['--ro-bind', str(path), f'{HOME}/{path.relative_to(ROOT)}']
+        room += shown(path, f'{HOME}/{path.relative_to(ROOT)}')
     weights = next((ROOT / 'data' / 'cache').glob('squeezenet1_1-imagenet-*.params'), None)
     if weights:  # converting them takes every kernel two seconds
-        room += ['--ro-bind', str(weights), f'{HOME}/data/cache/{weights.name}']
+        room += shown(weights, f'{HOME}/data/cache/{weights.name}')
     for path in Path(matplotlib.get_cachedir()).glob('fontlist-*.json'):  # searching for fonts takes even longer
-        room += ['--ro-bind', str(path), f'{HOME}/matplotlib/{path.name}']
-    room += ['--bind', str(course / 'run'), str(course / 'run')]  # the kernel's sockets
+        room += shown(path, f'{HOME}/matplotlib/{path.name}')
+    room += shown(course / 'run', course / 'run', '--bind')  # the kernel's sockets
+    room += ['--remount-ro', '/', '--remount-ro', '/dev']
     for name, value in environment().items():
         room += ['--setenv', name, value]
-    return limits + room
+    return limits + room + (['setpriv', f'--reuid={NOBODY}', f'--regid={NOBODY}', '--clear-groups'] if root else [])
+
+
+def shown(path, target, option='--ro-bind-try'):
+    """Give the arguments that show a path in the room; bubblewrap alone would let none but root enter the folders."""
+    folders = list(Path(target).parents)[-2::-1]
+    return [argument for folder in folders for argument in ('--perms', '0777', '--dir', str(folder))] + [
+        option, str(path), str(target)]
 
 
 def files():
@@ -101,19 +119,19 @@ def files():
 def environment():
     """Give the environment of a kernel: nothing of the teacher's own."""
     return {**execute.REPRODUCIBLE, 'HOME': HOME, 'MPLCONFIGDIR': f'{HOME}/matplotlib', 'USER': 'student',
-            'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
+            'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg', 'OMP_WAIT_POLICY': 'PASSIVE',  # leaves a busy machine its cores
             'PATH': os.pathsep.join([str(Path(sys.executable).parent), '/usr/bin', '/bin']), 'GRADING': '1'}
 
 
-def threads_of_user():
-    """Count the threads of this user, which the limit on processes counts as well."""
+def threads_of(user):
+    """Count the threads of a user, which the limit on processes counts as well."""
     count = 0
     for status in Path('/proc').glob('[0-9]*/status'):
         try:
             lines = dict(line.split(':', 1) for line in status.read_text().splitlines() if ':' in line)
         except OSError:  # it has ended
             continue
-        count += int(lines['Threads']) if int(lines['Uid'].split()[0]) == os.getuid() else 0
+        count += int(lines['Threads']) if int(lines['Uid'].split()[0]) == user else 0
     return count
 
 
@@ -220,9 +238,9 @@ def rebuild(handed_in, release, sentences):
 def grade(job):
     """Grade the notebook of this folder; return the result."""
     student, name, sentences = job['student'], job['exercise'], SENTENCES[job['language']]
+    release = nbformat.read(Path(job['release']), as_version=4)
     try:
         handed_in = nbformat.read('submission.ipynb', as_version=4)
-        release = nbformat.read(Path(job['release']), as_version=4)
         notebook, remarks = rebuild(handed_in, release, sentences)
     except Refused as error:
         return {'message': str(error)}

@@ -31,11 +31,13 @@ from notebooks import ROOT, digest, file_digest, write_atomically
 
 LARGEST = 20_000_000  # bytes of a notebook; with outputs of a whole chapter it has one or two million
 SENTENCES = {
-    'zh': {'missing': '没有交。', 'large': '{}太大（{} MB）：清除输出后重交。', 'unreadable': '{}不是能读的笔记本。',
+    'zh': {'missing': '没有交。', 'waiting': '还没有评。', 'large': '{}太大（{} MB）：清除输出后重交。',
+           'unreadable': '{}不是能读的笔记本。',
            'kind': '{}不是笔记本：要交.ipynb文件。', 'several': '交了{}个文件，评的是{}。',
            'failed': '无法评分（{}）。', 'long': '评分超过了时限，已终止。', 'title': '成绩与反馈', 'exercise': '习题',
            'points': '得分', 'remarks': '说明', 'total': '合计', 'page': '逐格反馈'},
-    'en': {'missing': 'Not handed in.', 'large': '{} is too large ({} MB): clear its outputs and hand it in again.',
+    'en': {'missing': 'Not handed in.', 'waiting': 'Not graded yet.',
+           'large': '{} is too large ({} MB): clear its outputs and hand it in again.',
            'unreadable': '{} is not a notebook that can be read.',
            'kind': '{} is not a notebook: hand in an .ipynb file.', 'several': '{} files handed in; {} was graded.',
            'failed': 'It could not be graded ({}).', 'long': 'Grading took too long and was stopped.',
@@ -98,13 +100,18 @@ def students_of(submissions):
 
 def check_isolation(isolated):
     """Raise RuntimeError where notebooks cannot be locked up and the teacher has not said that they need not be."""
-    try:
-        command = ['bwrap', '--unshare-all', '--ro-bind', '/', '/', 'true']
-        if not isolated or subprocess.run(command, capture_output=True).returncode == 0:
-            return
-        reason = 'bubblewrap may not make namespaces here'
-    except FileNotFoundError:
+    if not isolated:
+        return
+    if not shutil.which('bwrap'):
         reason = 'bubblewrap is missing (Debian: apt-get install bubblewrap)'
+    else:
+        with tempfile.TemporaryDirectory(prefix='grade-') as work:
+            (Path(work) / 'run').mkdir()
+            command = [*autograde.sandbox(Path(work), isolated), sys.executable, '-c', 'open("utils.py")']
+            result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode == 0:
+            return
+        reason = f'bubblewrap cannot lock up a program here ({result.stderr.strip()[-200:]})'
     raise RuntimeError(f"{reason}: the students' programs could read and delete your files. In a container or a "
                        'virtual machine that holds nothing else, add ISOLATION=none')
 
@@ -113,7 +120,7 @@ class Class:
     """The grades of a class: a folder with the gradebook and everything made from it."""
 
     def __init__(self, folder, release, isolated, limits):
-        self.folder, self.release, self.isolated, self.limits = folder, release, isolated, limits
+        self.folder, self.release, self.isolated, self.limits = folder, folder / 'release', isolated, limits
         self.gradebook, key = folder / 'gradebook.db', (release / '.key').read_text()
         folder.mkdir(exist_ok=True)
         self.lock = filelock.FileLock(folder / '.lock')
@@ -124,6 +131,7 @@ class Class:
         key_file = folder / '.key'
         if not self.gradebook.exists():
             write_atomically(key_file, key)
+            shutil.copytree(release / 'release', self.release, dirs_exist_ok=True)  # whatever make does meanwhile
             self.replace_gradebook(release / 'gradebook.db')
         elif not key_file.exists() or key_file.read_text() != key:
             raise RuntimeError(f'the exercises are no longer those that {folder} was graded with: move that folder '
@@ -157,18 +165,21 @@ class Class:
             self.keep(Path(work), student, name)
         if len(paths) > 1:
             result['message'] = f'{sentences["several"].format(len(paths), path.name)} {result["message"]}'.strip()
-        result.update(key=key, seconds=round(time.monotonic() - start))
+        result.update(key=None if result.pop('again', False) else key, seconds=round(time.monotonic() - start))
         write_atomically(file, json.dumps(result, ensure_ascii=False))
         return result, True
 
     def run(self, work, student, name, path):
-        """Grade a notebook in the folder `work` by a process of its own; return its result."""
+        """Grade a notebook in the folder `work` by a process of its own; return its result.
+
+        What failed for no fault of the notebook is to be graded again when the command is repeated.
+        """
         language = assignment.language_of(name)
         sentences = SENTENCES[language]
         shutil.copy(path, work / 'submission.ipynb')
         shutil.copy(self.gradebook, work)
         job = {'student': student, 'exercise': name, 'language': language, 'isolated': self.isolated,
-               'limits': self.limits, 'release': str(self.release.resolve() / 'release' / name / f'{name}.ipynb'),
+               'limits': self.limits, 'release': str(self.release / name / f'{name}.ipynb'),
                'unreadable': sentences['unreadable'].format(path.name)}
         (work / 'job.json').write_text(json.dumps(job))
         with open(work / 'log', 'wb') as log:
@@ -181,7 +192,8 @@ class Class:
             return {'message': sentences['long']}
         except (OSError, ValueError):
             lines = (work / 'log').read_text(errors='replace').strip().splitlines()
-            return {'message': sentences['failed'].format(lines[-1][:200] if lines else process.returncode)}
+            return {'message': sentences['failed'].format(lines[-1][:200] if lines else process.returncode),
+                    'again': True}
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -206,18 +218,24 @@ class Class:
                 pass
         self.replace_gradebook(work / 'gradebook.db')
 
-    def table(self, students):
-        """Give a row for each student and exercise number: {student: {number: (points, of, message, name)}}."""
+    def table(self, files):
+        """Give a row for each student and exercise number: {student: {number: (points, of, message, name)}}.
+
+        `files` are those handed in, {student: {exercise: paths}}. Who handed in nothing gets the class's language.
+        """
         found = {}
         with Gradebook(f'sqlite:///{self.gradebook}', 'hot-dog') as gradebook:
             largest = {name: gradebook.find_assignment(name).max_score for name in assignment.names()}
-            for student in students:
+            everything = [name for handed in files.values() for name in handed]
+            for student, handed in files.items():
                 known = {path.stem: json.loads(path.read_text())
                          for path in sorted((self.folder / 'results' / student).glob('*.json'))}
-                language = 'en' if known and all(name.endswith('_en') for name in known) else 'zh'
+                theirs = handed or known or everything
+                language = 'en' if theirs and all(name.endswith('_en') for name in theirs) else 'zh'
                 found[student] = {}
                 for name in assignment.names(language):
-                    rows = [(0.0, largest[name], SENTENCES[language]['missing'], name)] + [
+                    state = 'waiting' if any(other[0] == name[0] for other in handed) else 'missing'
+                    rows = [(0.0, largest[name], SENTENCES[language][state], name)] + [
                         (self.points(gradebook, other, student), largest[name], known[other]['message'], other)
                         for other in known if other[0] == name[0]]
                     found[student][name[0]] = max(rows[1:] or rows, key=lambda row: row[0])
@@ -230,9 +248,9 @@ class Class:
         except MissingEntry:
             return 0.0
 
-    def export(self, students):
+    def export(self, files):
         """Write the CSV table and the students' pages; return the table."""
-        table = self.table(students)
+        table = self.table(files)
         numbers = sorted({number for row in table.values() for number in row})
         text = io.StringIO()
         writer = csv.writer(text)
@@ -269,34 +287,34 @@ def safe_cell(text):
 
 def grade_all(submissions, graded):
     """Grade every notebook of every student, telling each; return the table."""
-    students = students_of(submissions)
-    jobs = [(student, name, paths) for student, folder in students.items()
-            for name, paths in sorted(handed_in(folder).items())]
-    print(f'{len(students)} students, {len(jobs)} notebooks; grades and feedback go to {graded.folder}')
+    files = {student: handed_in(folder) for student, folder in students_of(submissions).items()}
+    jobs = [(student, name, paths) for student, found in files.items() for name, paths in sorted(found.items())]
+    print(f'{len(files)} students, {len(jobs)} notebooks; grades and feedback go to {graded.folder}')
     try:
         for number, (student, name, paths) in enumerate(jobs, 1):
+            print(f'[{number}/{len(jobs)}] {student}: {name}, ', end='', flush=True)
             result, new = graded.grade(student, name, paths)
             told = f'graded in {result["seconds"]} s' if new else 'graded before'
-            print(f'[{number}/{len(jobs)}] {student}: {name}, {told}. {result["message"]}', flush=True)
+            print(f'{told}. {result["message"]}', flush=True)
     finally:
-        table = graded.export(students)
+        table = graded.export(files)
     return table
 
 
 def main():
     """Grade a folder of submissions."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('submissions', type=Path)
+    parser.add_argument('submissions')
     parser.add_argument('--isolation', choices=('bubblewrap', 'none'), default='bubblewrap')
     parser.add_argument('--cell-seconds', type=int, default=autograde.CELL_SECONDS)
     parser.add_argument('--notebook-seconds', type=int, default=autograde.NOTEBOOK_SECONDS)
     options = parser.parse_args()
-    submissions = options.submissions.expanduser().resolve()
+    submissions = Path(options.submissions).expanduser().resolve()
     limits = {'cell': options.cell_seconds, 'notebook': options.notebook_seconds, 'output': autograde.OUTPUT_BYTES}
     os.chdir(ROOT)
     os.environ.update(execute.REPRODUCIBLE)
     try:
-        if not submissions.is_dir():
+        if not options.submissions or not submissions.is_dir():
             raise NotADirectoryError(f'SUBMISSIONS={options.submissions} is not a folder: name the one that holds a '
                                      'folder for each student')
         check_isolation(options.isolation == 'bubblewrap')

@@ -24,8 +24,11 @@ SHA256 = 'f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1'
 ALLOWED = {('numpy.core.multiarray', '_reconstruct'), ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode')}
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickle NumPy arrays in plain containers, and refuse everything else: a pickle can run any code."""
+class _ArrayUnpickler(pickle._Unpickler):
+    """Unpickle NumPy arrays in plain containers, and refuse everything else: a pickle can run any code.
+
+    This is the reader in Python; the one in C takes gigabytes when a damaged pickle numbers an object by a billion.
+    """
 
     def find_class(self, module, name):
         if (module, name) not in ALLOWED:

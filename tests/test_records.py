@@ -1,4 +1,5 @@
 """RecordIO and parameter files: our reader and writer against MXNet's own, and what is said of damaged files."""
+import io
 import struct
 from contextlib import closing
 
@@ -6,6 +7,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import nd, recordio
+from PIL import Image
 
 import utils
 from data import parameters, records, sources
@@ -72,6 +74,20 @@ def test_17_a_damaged_record_file_is_refused_before_mxnet_sees_it(small, damage,
     with pytest.raises(ValueError, match=sentence) as caught:
         utils.RecordIter(small, 4)
     assert str(small) in str(caught.value)
+
+
+def test_a_picture_that_mxnet_would_decode_otherwise_is_refused(tmp_path):
+    """One changed byte in the table of a JPEG's codes: neither decoder complains, and each makes its own picture."""
+    with Image.open('img/real_hotdog.jpg') as picture:
+        picture.convert('RGB').resize((256, 256)).save(content := io.BytesIO(), 'JPEG', quality=95)
+    damaged = bytearray(content.getvalue())
+    damaged[damaged.index(b'\xff\xc4') + 26] = 7
+    Image.open(io.BytesIO(damaged)).load()
+    with closing(records.Writer(tmp_path / 'a.rec')) as writer:
+        writer.add(0, content.getvalue())
+        writer.add(0, bytes(damaged))
+    with pytest.raises(ValueError, match='picture 2 cannot be read, .*MXNet and Pillow decode it to different pixels'):
+        utils.RecordIter(tmp_path / 'a.rec', 2)
 
 
 @pytest.mark.parametrize('text', ['', 'hello\n', '0\t0\n', '0\t0\n1\t99999999\n', '0 0\n', '-1\t0\n'])

@@ -91,13 +91,20 @@ def _position(layer):
     return int(block.lstrip('convfire')), ['', 'squeeze1x1', 'expand1x1', 'expand3x3'].index(part)
 
 
+def network(name, **options):
+    """Return an uninitialised network of Gluon's model zoo. Raises ValueError when it has none of that name."""
+    if name not in ('squeezenet1_1', *model_store._model_sha1) or not hasattr(vision, name):
+        raise ValueError(f"source_model = {name!r} is not in the model zoo: choose 'squeezenet1_1' or 'resnet18_v2'")
+    return getattr(vision, name)(**options)
+
+
 def pretrained(name, ctx, cache):
     """Return the network `name` of Gluon's model zoo with its ImageNet weights on a device.
 
     SqueezeNet 1.1 is converted from the package; the others are downloaded into the folder `cache`. Raises
-    ConnectionError when they cannot be had.
+    ConnectionError when they cannot be had, ValueError as `network` does.
     """
-    net = getattr(vision, name)()
+    net = network(name)
     if name != 'squeezenet1_1':
         sha1 = model_store._model_sha1[name]
         file = f'{name}-{sha1[:8]}.params'

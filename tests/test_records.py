@@ -7,6 +7,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import nd, recordio
+from mxnet.gluon.model_zoo import vision
 from PIL import Image
 
 import utils
@@ -113,7 +114,7 @@ def test_parameters_are_read_as_mxnet_reads_them(saved):
     arrays, expected = parameters.read(saved), nd.load(str(saved))
     assert list(arrays) == list(expected) and len(arrays) == 52
     assert all(np.array_equal(array, expected[name].asnumpy()) for name, array in arrays.items())
-    parameters.check(saved, 2)
+    parameters.check(saved, utils.new_net(2))
 
 
 @pytest.mark.parametrize('damage, sentence', [
@@ -124,9 +125,19 @@ def test_parameters_are_read_as_mxnet_reads_them(saved):
 def test_17_a_damaged_parameter_file_is_refused(saved, damage, sentence):
     saved.write_bytes(damage(saved.read_bytes()))
     with pytest.raises(ValueError, match=f'net.params is no whole .*{sentence}.*: run the notebook training again'):
-        parameters.check(saved, 2)
+        parameters.check(saved, utils.new_net(2))
 
 
 def test_17_parameters_of_other_classes_are_refused(saved):
-    with pytest.raises(ValueError, match='of a network with 2 classes, not 3: run the notebook training again'):
-        parameters.check(saved, 3)
+    with pytest.raises(ValueError, match=r'net.params is of a network with other classes or layers, its '
+                                         r'output.0.weight has the shape \(2, 512, 1, 1\): run the notebook'):
+        parameters.check(saved, utils.new_net(3))
+
+
+def test_17_parameters_of_another_layout_are_refused(saved):
+    net = utils.new_net(2)
+    net.features[0].weight._shape = (64, 0, 5, 5)
+    with pytest.raises(ValueError, match='its features.0.weight has the shape .*: run the notebook training again'):
+        parameters.check(saved, net)
+    with pytest.raises(ValueError, match='net.params is of another kind of network: run the notebook training again'):
+        parameters.check(saved, vision.resnet18_v2(classes=2))

@@ -11,8 +11,8 @@ import notebooks
 sys.path.insert(0, str(Path(__file__).with_name('tests')))
 import nbval_gate  # noqa: E402
 
-os.environ.update(execute.REPRODUCIBLE)
-for setting in notebooks.SETTINGS:
+os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(Path(__file__).with_name('tests') / 'guard'))
+for setting in (*notebooks.SETTINGS, 'BOOK_CACHE', 'BOOK_MIRRORS', 'BOOK_OFFLINE'):
     os.environ.pop(setting, None)
 nbval_gate.install()
 

@@ -10,16 +10,15 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon, nd
 from mxnet.gluon import nn
-from mxnet.gluon.model_zoo import vision as models
 from sklearn import metrics
 from tqdm.auto import tqdm
 
 from data import imagenet, parameters, sources
 from data.batches import MEAN, STD, RecordIter  # noqa: F401 (the notebooks say utils.RecordIter)
 
-demo = os.environ.get('DEMO', '1').lower() not in ('0', 'false')  # False: the published data set, 690 MB to download
-photos = os.environ.get('PHOTOS')  # a folder of your own, train/CLASS/*.jpg and test/CLASS/*.jpg; from this one on
-source_model = os.environ.get('SOURCE_MODEL', 'squeezenet1_1')  # or 'resnet18_v2' (45 MB to download)
+demo = os.environ.get('DEMO', '').lower() not in ('0', 'false')  # False: the published data set, 690 MB to download
+photos = os.environ.get('PHOTOS') or None  # a folder of your own, train/CLASS/*.jpg and test/CLASS/*.jpg; from this one
+source_model = os.environ.get('SOURCE_MODEL') or 'squeezenet1_1'  # or 'resnet18_v2' (45 MB to download)
 
 
 def try_gpu():
@@ -84,7 +83,7 @@ def parameter_file(name, must_exist=False):
     data = load_data()
     path = sources.CACHE / f'{name}-{source_model}-{data.name}.params'
     if must_exist:
-        parameters.check(path, len(data.classes))
+        parameters.check(path, new_net(len(data.classes)))
     path.parent.mkdir(parents=True, exist_ok=True)
     return str(path)
 
@@ -98,10 +97,10 @@ def normalise(pixels):
 def pretrained_net(ctx=mx.cpu()):
     """Return the source model with its ImageNet weights (1,000 outputs).
 
-    Raises ConnectionError when the model zoo's weights cannot be fetched.
+    Raises ConnectionError when the model zoo's weights cannot be fetched, and ValueError when it has no such model.
     """
     try:
-        return imagenet.pretrained(source_model, ctx, sources.CACHE)
+        return imagenet.pretrained(source_model, ctx, sources.DOWNLOADS)
     except ConnectionError as error:
         raise ConnectionError(f"{error}, or set source_model = 'squeezenet1_1' in utils.py") from None
 
@@ -112,7 +111,7 @@ def new_net(num_classes):
     SqueezeNet's own output layer ends in a ReLU on the logits; with few classes both logits may die at zero for good,
     so the new one goes without.
     """
-    net = getattr(models, source_model)(classes=num_classes)
+    net = imagenet.network(source_model, classes=num_classes)
     if source_model.startswith('squeezenet'):
         net.output = nn.HybridSequential()
         net.output.add(nn.Conv2D(num_classes, kernel_size=1), nn.GlobalAvgPool2D(), nn.Flatten())

@@ -21,7 +21,7 @@ import requests
 from tqdm import tqdm
 
 MIRRORS = os.environ.get('BOOK_MIRRORS', '').split()
-OFFLINE = os.environ.get('BOOK_OFFLINE', '0') != '0'
+OFFLINE = os.environ.get('BOOK_OFFLINE', '') not in ('', '0')
 QUIET = bool(os.environ.get('TQDM_DISABLE'))  # tqdm itself ignores it in notebooks
 TIMEOUT = 10  # seconds to wait for a connection, and for each part of an answer
 WAITS = (1, 2)  # seconds before the second and third try of an address
@@ -149,7 +149,7 @@ def making(target):
 
 
 @contextmanager
-def writing(target):
+def writing(target, remedy='set BOOK_CACHE to another folder'):
     """Say in one sentence of an OSError when the disk is full or the folder cannot be written."""
     try:
         yield
@@ -157,10 +157,9 @@ def writing(target):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(next(folder for folder in target.parents if folder.exists())).free / 1e6
             raise OSError(f'{target} cannot be written, the disk is full ({free:.1f} MB are free; {error.strerror}): '
-                          'make room, or set BOOK_CACHE to a folder elsewhere') from None
+                          f'make room, or {remedy}') from None
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise PermissionError(f'{target} cannot be written ({error.strerror}): '
-                                  'set BOOK_CACHE to a folder of your own') from None
+            raise PermissionError(f'{target} cannot be written ({error.strerror}): {remedy}') from None
         raise
 
 

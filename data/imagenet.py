@@ -24,8 +24,11 @@ SHA256 = 'f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1'
 ALLOWED = {('numpy.core.multiarray', '_reconstruct'), ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode')}
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickle NumPy arrays in plain containers, and refuse everything else: a pickle can run any code."""
+class _ArrayUnpickler(pickle._Unpickler):
+    """Unpickle NumPy arrays in plain containers, and refuse everything else: a pickle can run any code.
+
+    This is the reader in Python; the one in C takes gigabytes when a damaged pickle numbers an object by a billion.
+    """
 
     def find_class(self, module, name):
         if (module, name) not in ALLOWED:
@@ -88,13 +91,20 @@ def _position(layer):
     return int(block.lstrip('convfire')), ['', 'squeeze1x1', 'expand1x1', 'expand3x3'].index(part)
 
 
+def network(name, **options):
+    """Return an uninitialised network of Gluon's model zoo. Raises ValueError when it has none of that name."""
+    if name not in ('squeezenet1_1', *model_store._model_sha1) or not hasattr(vision, name):
+        raise ValueError(f"source_model = {name!r} is not in the model zoo: choose 'squeezenet1_1' or 'resnet18_v2'")
+    return getattr(vision, name)(**options)
+
+
 def pretrained(name, ctx, cache):
     """Return the network `name` of Gluon's model zoo with its ImageNet weights on a device.
 
     SqueezeNet 1.1 is converted from the package; the others are downloaded into the folder `cache`. Raises
-    ConnectionError when they cannot be had.
+    ConnectionError when they cannot be had, ValueError as `network` does.
     """
-    net = getattr(vision, name)()
+    net = network(name)
     if name != 'squeezenet1_1':
         sha1 = model_store._model_sha1[name]
         file = f'{name}-{sha1[:8]}.params'

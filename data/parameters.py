@@ -62,11 +62,15 @@ def _require(holds, sentence):
         raise ValueError(sentence)
 
 
-def check(file, num_classes):
-    """Raise FileNotFoundError or ValueError unless a file holds a whole network with `num_classes` outputs."""
+def check(file, net):
+    """Raise FileNotFoundError or ValueError unless a file holds the parameters of a network like `net`."""
     if not Path(file).exists():
         raise FileNotFoundError(f'{file} is not there yet: run the notebook training first')
-    *_, last = read(file).values()
-    if len(last) != num_classes:
-        raise ValueError(f'{file} is of a network with {len(last)} classes, not {num_classes}: '
-                         'run the notebook training again')
+    arrays, wanted = read(file), {name: p.shape for name, p in net._collect_params_with_prefix().items()}
+    if arrays.keys() != wanted.keys():
+        raise ValueError(f'{file} is of another kind of network: run the notebook training again')
+    for name, shape in wanted.items():
+        found = arrays[name].shape  # a length that the network does not know yet is 0
+        if len(found) != len(shape) or any(length not in (0, other) for length, other in zip(shape, found)):
+            raise ValueError(f'{file} is of a network with other classes or layers, its {name} has the shape {found}: '
+                             'run the notebook training again')

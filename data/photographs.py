@@ -28,6 +28,8 @@ def list_pictures(folder):
 
     Raises FileNotFoundError or ValueError when splits or classes are missing, empty or not the same everywhere.
     """
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{shown(folder)} is not a folder: name one that holds train and test')
     for split in ('train', 'test'):
         if not (folder / split).is_dir():
             raise FileNotFoundError(f'{shown(folder)} has no folder {split}: '
@@ -116,7 +118,7 @@ def read_picture(path, short_side=256):
             if short * long > records.MAX_PIXELS:
                 raise _Refused(f'{short * long / 1e6:.0f} million pixels are too many: make it smaller')
             if short < SHORTEST or long > SLENDEREST * short:
-                raise _Refused(f'{picture.width} x {picture.height} pixels are too small or too slender')
+                raise _Refused(f'{picture.width} x {picture.height} pixels are too small or too slender: remove it')
             picture = _to_rgb(ImageOps.exif_transpose(picture))
     except _Refused:
         raise
@@ -125,7 +127,7 @@ def read_picture(path, short_side=256):
     except Image.DecompressionBombError:
         raise ValueError('it has too many pixels: make it smaller') from None
     except Exception as error:  # whatever Pillow's parsers let through
-        raise ValueError(f'it is damaged ({" ".join(str(error).split())})') from None
+        raise ValueError(f'it is damaged ({" ".join(str(error).split())}): copy it anew or remove it') from None
     scale = short_side / min(picture.size)
     return picture.resize([max(short_side, round(scale * side)) for side in picture.size], Image.BICUBIC)
 
@@ -147,7 +149,7 @@ def _unknown(path):
     with open(path, 'rb') as file:
         head = file.read(12)
     if not head:
-        return 'it is empty'
+        return 'it is empty: copy it anew or remove it'
     if head[4:8] == b'ftyp':
         return 'it is HEIC, AVIF or a video: save it as JPEG'
     return 'it is no picture that can be read: remove it, or save it as JPEG'
@@ -164,7 +166,7 @@ def read_all(pictures, keep):
     Returns the faults, a sentence each: pictures that cannot be used, and pairs that show the same picture.
     """
     faults, first = [], {}
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter('ignore')  # of sizes and odd metadata: a picture is accepted, or it is a fault
         for split in SPLITS:
             mixed = random.Random(0).sample(pictures[split], len(pictures[split]))  # readers shuffle nearby records
@@ -178,7 +180,7 @@ def read_all(pictures, keep):
                     if same != path:
                         faults.append(f'{shown(path)} is the same picture as {shown(same)}: keep one of them')
                     keep(split, label, jpeg)
-    return faults
+    return sorted(faults)
 
 
 def _encoded(path):

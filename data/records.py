@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
+import mxnet as mx
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -66,7 +67,10 @@ def decode(encoded):
         with Image.open(io.BytesIO(encoded), formats=['JPEG']) as picture:
             if picture.mode not in ('RGB', 'L') or picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f'it is {picture.width} x {picture.height} pixels, {picture.mode}')
-            return ImageOps.exif_transpose(picture).convert('RGB')
+            upright = ImageOps.exif_transpose(picture).convert('RGB')
+        if not np.array_equal(mx.image.imdecode(encoded).asnumpy(), upright):  # of some damage each makes its own
+            raise ValueError('MXNet and Pillow decode it to different pixels')
+        return upright
     except Exception as error:  # whatever Pillow's parsers let through
         raise ValueError(f'it is no whole JPEG ({" ".join(str(error).split())})') from None
 

@@ -15,7 +15,8 @@ from data.photographs import SPLITS, VALIDATION_SHARE, read_picture as read_pict
 from data.records import labels as labels, pictures as pictures
 
 HERE = Path(__file__).resolve().parent
-CACHE = HERE.parent / Path(os.environ.get('BOOK_CACHE', HERE / 'cache')).expanduser()  # may be shared between clones
+CACHE = HERE / 'cache'  # what the notebooks write
+DOWNLOADS = HERE.parent / Path(os.environ.get('BOOK_CACHE') or CACHE).expanduser()  # may be shared between clones
 RECORDS_URL = 'https://apache-mxnet.s3-accelerate.amazonaws.com/gluon/dataset/'
 PUBLISHED = {'train': ('not_hotdog_train-e6ef27b4.rec', '0aad7e1f16f5fb109b719a414a867bbee6ef27b4'),
              'test': ('not_hotdog_validation-c0201740.rec', '723ae5f8a433ed2e2bf729baec6b878ac0201740')}
@@ -36,12 +37,10 @@ class DataSet(NamedTuple):
 
 def demo_set():
     """Give the data set that comes with the book; its files are checked against `checksums.txt` first."""
-    with fetch.writing(CACHE):
-        CACHE.mkdir(parents=True, exist_ok=True)  # the notebooks write there
     path = records.first_damaged(HERE)
     if path:
         raise ValueError(f'{path} is missing or damaged: restore it with git checkout data/{path.name}')
-    return DataSet('demo', ['not_hotdog', 'hotdog'], *(HERE / f'demo_{split}.rec' for split in SPLITS))
+    return _data_set('demo', ['not_hotdog', 'hotdog'], HERE, 'demo_')
 
 
 def folder_set(folder):
@@ -51,11 +50,17 @@ def folder_set(folder):
     used again until a name, size or date in the folder changes. Raises FileNotFoundError or ValueError, naming the
     bad files, with nothing written.
     """
-    return _data_set(*photographs.packed(folder, CACHE))
+    return _packed_set(*photographs.packed(folder, DOWNLOADS))
 
 
-def _data_set(target, classes):
-    return DataSet(target.name, classes, *(target / f'{split}.rec' for split in SPLITS))
+def _packed_set(target, classes):
+    return _data_set(target.name, classes, target)
+
+
+def _data_set(name, classes, folder, prefix=''):
+    with fetch.writing(CACHE, 'copy the book to another folder'):
+        CACHE.mkdir(exist_ok=True)  # for what the notebooks write
+    return DataSet(name, classes, *(folder / f'{prefix}{split}.rec' for split in SPLITS))
 
 
 def published_set():
@@ -65,15 +70,15 @@ def published_set():
     neither can be had.
     """
     try:
-        files = {split: fetch.fetch(name, sha1, [RECORDS_URL + name], CACHE)
+        files = {split: fetch.fetch(name, sha1, [RECORDS_URL + name], DOWNLOADS)
                  for split, (name, sha1) in PUBLISHED.items()}
     except ConnectionError as first:
         try:
-            archive = fetch.fetch(Path(ARCHIVE_URL).name, ARCHIVE_SHA1, [ARCHIVE_URL], CACHE)
+            archive = fetch.fetch(Path(ARCHIVE_URL).name, ARCHIVE_SHA1, [ARCHIVE_URL], DOWNLOADS)
         except ConnectionError as second:
             raise ConnectionError(f'{first}. Instead of it, {second}. '
                                   'Or set demo = True in utils.py, it needs no network') from None
-        return _data_set(*photographs.packed(_unpack(archive) / 'hotdog', CACHE, published=True))
+        return _packed_set(*photographs.packed(_unpack(archive) / 'hotdog', DOWNLOADS, published=True))
     return _cut_validation(files)
 
 
@@ -102,14 +107,14 @@ def _unpack(archive):
 
 def _cut_validation(files):
     """Split the published training file, by a fixed seed, into training and validation pictures."""
-    target = CACHE / 'published'
+    target = DOWNLOADS / 'published'
     if records.first_damaged(target):
         with fetch.making(target) as part:
             if records.first_damaged(target):  # and no other process made it meanwhile
                 part.mkdir()
                 _copy_records(files, part)
                 records.write_checksums(part)
-    return _data_set(target, ['not_hotdog', 'hotdog'])
+    return _packed_set(target, ['not_hotdog', 'hotdog'])
 
 
 def _copy_records(files, folder):

@@ -95,6 +95,16 @@ def test_a_broken_lock_leaves_the_old_environment(tmp_path, texts):
     assert os.listdir(tmp_path / '.venv') == ['lock-old'] and not (tmp_path / '.venv.previous').exists()
 
 
+@pytest.mark.long
+def test_a_lock_that_lacks_what_others_need_is_refused(tmp_path, texts):
+    blocks = re.split(r'\n(?=\S)', texts[2])
+    (tmp_path / 'requirements.lock').write_text('\n'.join(b for b in blocks if re.match('(pip|jinja2)==', b)) + '\n')
+    (tmp_path / 'build.yml').write_text('')
+    result = setup(tmp_path, os.environ['PATH'])
+    assert result.returncode == 1 and not (tmp_path / '.venv').exists()
+    assert re.search(r'requirements.lock is damaged, restore it .* \(jinja2 .* requires markupsafe', result.stderr)
+
+
 def test_actions_are_pinned_by_commit_and_the_addresses_are_web_addresses():
     workflows = ''.join(path.read_text() for path in Path('.github/workflows').glob('*.yml'))
     assert yaml.safe_load(Path('.github/workflows/pages.yml').read_text())['jobs'].keys() == {'build', 'publish'}

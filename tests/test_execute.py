@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 import notebooks
@@ -72,6 +73,23 @@ def test_a_notebook_runs_again_only_when_content_changed(book):
     assert execute('--force').returncode == 0 and runs() == {'one': 4, 'two': 5}
     assert (FOLDER / 'index.ipynb').read_bytes() == first
     assert 'iopub' not in first.decode()  # no time stamps
+
+
+def test_a_notebook_gets_the_parameters_of_the_run_before_it(book):
+    """What Jupyter or a fault changed in between is trained again, but only for a notebook that is to be executed."""
+    change('chapter_fine_tuning/index.md', '6 * 7', "open('../data/cache/net.params', 'w').write('right')")
+    change('chapter_fine_tuning/two.md', "('x')", "('x'); print(open('../data/cache/net.params').read())")
+    parameters = Path('data/cache/net.params')
+    parameters.parent.mkdir()
+    assert execute().returncode == 0 and runs() == {'one': 1, 'two': 1}
+    for number, damage in enumerate((lambda: parameters.write_text('other'), parameters.unlink), 1):
+        damage()
+        assert execute().returncode == 0 and runs() == {'one': number, 'two': number}
+        change('chapter_fine_tuning/two.md', '; print(', f'; {number}; print(')
+        assert execute().returncode == 0 and runs() == {'one': number + 1, 'two': number + 1}
+        assert output('two')[0].text == 'right\n'
+    change('chapter_fine_tuning/two.md', '; print(', '; 3; print(')
+    assert execute().returncode == 0 and runs() == {'one': 3, 'two': 4}
 
 
 def test_prose_alone_keeps_the_outputs(book):
@@ -142,6 +160,27 @@ def test_killed_it_leaves_no_half_file_and_the_next_run_completes(book):
     for path in FOLDER.glob('*.ipynb'):
         nbformat.validate(nbformat.read(path, as_version=4))
     assert execute().returncode == 0 and 'sleep' in (FOLDER / 'two.ipynb').read_text()
+
+
+def test_stopped_by_the_reader_it_says_so_and_the_finished_notebooks_are_kept(book):
+    change('chapter_fine_tuning/two.md', "('x')", "('x'); import time; time.sleep(60)")
+    process = subprocess.Popen(RUN, text=True, stderr=subprocess.PIPE, start_new_session=True)
+    while not Path('two.runs').exists():
+        time.sleep(0.1)
+    kernel, = (child for child in psutil.Process(process.pid).children() if 'ipykernel_launcher' in child.cmdline())
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    said = process.communicate(timeout=60)[1]
+    assert said.splitlines()[-1] == 'stopped: the finished notebooks are kept' and 'Traceback' not in said
+    assert process.returncode == 1 and not kernel.is_running()
+    assert {path.stem for path in FOLDER.glob('*.key')} == {'index'}
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path):
+    (tmp_path / 'a.ipynb').write_text('old')
+    (tmp_path / 'a.ipynb.tmp').symlink_to('/dev/full')
+    with pytest.raises(OSError, match='No space left on device'):
+        notebooks.write_atomically(tmp_path / 'a.ipynb', 'new')
+    assert os.listdir(tmp_path) == ['a.ipynb'] and (tmp_path / 'a.ipynb').read_text() == 'old'
 
 
 def test_two_at_once_wait_for_each_other(book):

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -30,14 +32,16 @@ def server(monkeypatch):
         def do_GET(self):  # noqa: N802
             server.asked.append(self.path)
             status, body, length = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-            if status is None:  # says nothing until the reader has gone
+            if status is None and not body:  # says nothing until the reader has gone
                 server.release.wait(20)
                 return
-            self.send_response(status)
+            self.send_response(status or 200)
             if length is not None:
                 self.send_header('Content-Length', str(length))
             self.end_headers()
             self.wfile.write(body)
+            if status is None:  # says no more
+                server.release.wait(20)
 
         def log_message(self, *_):
             pass
@@ -81,6 +85,13 @@ def test_the_guard_lets_no_test_reach_another_machine():
         requests.get('http://192.0.2.1/', timeout=1)
 
 
+@pytest.mark.parametrize('call', ["create_connection(('192.0.2.1', 80), 1)", "getaddrinfo('example.org', 80)",
+                                  "socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 53))"])
+def test_the_guard_holds_in_the_processes_that_tests_start(call):
+    result = subprocess.run([sys.executable, '-c', f'import socket; socket.{call}'], text=True, capture_output=True)
+    assert result.returncode == 1 and 'RuntimeError: a test wants to reach' in result.stderr
+
+
 @pytest.mark.parametrize('status', [404, 410])
 def test_1_a_missing_file_is_sought_on_the_next_mirror(server, tmp_path, monkeypatch, waits, status):
     server.answers = [(status, b'gone', 4)]
@@ -118,10 +129,11 @@ def test_4_a_connection_that_breaks_leaves_nothing(server, tmp_path, length):
     assert get(server, tmp_path).read_bytes() == CONTENT
 
 
-def test_5_a_silent_server_is_left_after_a_time(server, tmp_path, monkeypatch):
+@pytest.mark.parametrize('body', [b'', CONTENT[:50_000]])
+def test_5_a_silent_server_is_left_after_a_time(server, tmp_path, monkeypatch, body):
     assert fetch.TIMEOUT * (1 + len(fetch.WAITS)) + sum(fetch.WAITS) < 60
     monkeypatch.setattr(fetch, 'TIMEOUT', 0.2)
-    server.answers = [(None, b'', None)]
+    server.answers = [(None, body, len(CONTENT))]
     start = time.monotonic()
     assert 'no answer for 0.2 s' in refusal(server, tmp_path)
     assert len(server.asked) == 3 and time.monotonic() - start < 5
@@ -142,7 +154,7 @@ def test_6_a_shared_cache_may_be_read_only(server, tmp_path):
 
 
 def test_7_without_network_and_file_the_error_says_where_to_put_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, 'CACHE', tmp_path)
+    monkeypatch.setattr(sources, 'DOWNLOADS', tmp_path)
     monkeypatch.setattr(sources, 'RECORDS_URL', 'http://127.0.0.1:9/')
     monkeypatch.setattr(sources, 'ARCHIVE_URL', 'http://127.0.0.1:9/hotdog.zip')
     with pytest.raises(ConnectionError) as caught:

@@ -4,6 +4,7 @@ import importlib
 import os
 import pickle
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,18 @@ def test_a_pickle_finds_no_way_around(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ValueError, match='holds more than arrays'):
         imagenet.read_weights(path, hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize('number', [b'r\x00\x00\x00\x20', b'p536870912\n'])
+def test_a_pickle_cannot_take_all_memory(tmp_path, number):
+    """Python's own reader in C would make room for all objects up to the number: 8 GB."""
+    path, content = tmp_path / 'weights.pkl', b'\x80\x02}' + number + b'.'
+    path.write_bytes(content)
+    tracemalloc.start()
+    assert imagenet.read_weights(path, hashlib.sha256(content).hexdigest()) == {}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1e6
 
 
 def test_another_file_is_refused(tmp_path):

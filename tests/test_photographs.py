@@ -22,7 +22,7 @@ CHECK = [sys.executable, str(notebooks.ROOT / 'tools' / 'check_data.py')]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """Make a folder of photographs, two classes in two splits, and keep what is packed beside it."""
-    monkeypatch.setattr(sources, 'CACHE', tmp_path / 'cache')
+    monkeypatch.setattr(sources, 'DOWNLOADS', tmp_path / 'cache')
     draw = np.random.default_rng(0)
     for split, count in (('train', 10), ('test', 3)):
         for name in ('cat', 'not_cat'):
@@ -79,7 +79,7 @@ def test_every_unreadable_picture_is_named_and_nothing_is_written(folder):
     with pytest.raises(ValueError, match='3 faults in .*make check-data PHOTOS=FOLDER lists all') as error:
         sources.folder_set(folder)
     assert all(name in str(error.value) for name in ('cat/text.jpg', 'not_cat/empty.jpg', 'cat/half.jpg'))
-    assert not list(sources.CACHE.glob('[!.]*'))
+    assert not list(sources.DOWNLOADS.glob('[!.]*'))
 
 
 def scene(size=(400, 300)):
@@ -132,13 +132,14 @@ KINDS = {  # file name: content, and the picture that it must become
     os.fsdecode(b'not \xff text.jpg'): (saved(SCENE, 'JPEG', quality=92), SCENE)}
 BOMB = saved(Image.new('1', (16_000, 10_000)), 'PNG')
 REFUSED = {  # file name: content, and why it is not used
-    'half.jpg': (KINDS['colour.jpg'][0][:3000], 'damaged (image file is truncated'),
+    'half.jpg': (KINDS['colour.jpg'][0][:3000], 'not processed)): copy it anew or remove it'),
     'half.png': (KINDS['see-through.png'][0][:3000], 'damaged'), 'text.jpg': (b'this is text', 'it is no picture'),
-    'page.jpg': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'it is no picture'), 'empty.jpg': (b'', 'it is empty'),
+    'page.jpg': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'it is no picture'),
+    'empty.jpg': (b'', 'it is empty: copy it anew or remove it'),
     'photo.heic': (b'\0\0\0\x24ftypheic' + bytes(500), 'it is HEIC, AVIF or a video: save it as JPEG'),
     'photo.avif': (saved(SCENE, 'AVIF'), 'it is HEIC, AVIF or a video: save it as JPEG'),
     'drawing.eps': (saved(SCENE, 'EPS'), 'it is no picture that can be read'),
-    'dot.png': (saved(Image.new('RGB', (1, 1)), 'PNG'), '1 x 1 pixels are too small'),
+    'dot.png': (saved(Image.new('RGB', (1, 1)), 'PNG'), '1 x 1 pixels are too small or too slender: remove it'),
     'strip.png': (saved(Image.new('RGB', (2000, 40)), 'PNG'), 'too small or too slender'),
     'float.tif': (saved(Image.new('F', (60, 60)), 'TIFF'), '32 bits'), 'bomb.png': (BOMB, '160 million pixels are too'),
     'larger bomb.png': (saved(Image.new('1', (20_000, 10_000)), 'PNG'), 'too many pixels')}
@@ -215,7 +216,8 @@ def test_14_check_data_lists_all_that_is_bad(folder):
     (folder / 'test' / 'cat' / 'copy of a picture.png').write_bytes((folder / 'train' / 'cat' / '3.png').read_bytes())
     Image.open(folder / 'test' / 'cat' / '1.png').save(folder / 'test' / 'not_cat' / 'in two classes.bmp')
     result = checked(folder)
-    assert result.returncode == 1
+    said = [line for line in result.stdout.splitlines() if line.startswith(str(folder))]
+    assert result.returncode == 1 and said == sorted(said)
     assert result.stderr.strip() == (f'{len(REFUSED) + 2} faults, listed above: training will not start before that '
                                      'is mended')
     for number, (file, (_, reason)) in enumerate(REFUSED.items()):
@@ -226,7 +228,7 @@ def test_14_check_data_lists_all_that_is_bad(folder):
     assert 'in two classes.bmp' in result.stdout
     with pytest.raises(ValueError, match=f'{len(REFUSED) + 2} faults .* and {len(REFUSED) + 2 - 10} more'):
         sources.folder_set(folder)
-    assert not list(sources.CACHE.glob('[!.]*'))
+    assert not list(sources.DOWNLOADS.glob('[!.]*'))
 
 
 def test_16_what_systems_leave_in_folders_is_no_class_and_no_picture(folder):
@@ -240,6 +242,7 @@ def test_16_what_systems_leave_in_folders_is_no_class_and_no_picture(folder):
 
 
 @pytest.mark.parametrize('change, sentence', [
+    (lambda f: f.rename(f.with_name('elsewhere')), 'photos is not a folder: name one that holds train and test'),
     (lambda f: (f / 'test').rename(f / 'tset'), 'has no folder test: make test/CLASS/'),
     (lambda f: (f / 'test' / 'cat').rename(f / 'test' / 'Cat'), 'has the class Cat, which train lacks'),
     (lambda f: (f / 'train' / 'dog').mkdir(), 'train/dog holds no pictures'),

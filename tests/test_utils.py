@@ -1,5 +1,8 @@
 """What the notebooks share, against NumPy, scikit-learn and values computed by hand."""
 import io
+import os
+import subprocess
+import sys
 
 import mxnet as mx
 import numpy as np
@@ -171,9 +174,26 @@ def test_an_unreachable_model_zoo_names_the_offline_choice(tmp_path, monkeypatch
     monkeypatch.setattr(utils, 'source_model', 'resnet18_v2')
     monkeypatch.setattr(utils.imagenet, 'MODEL_ZOO', 'http://127.0.0.1:9/')
     monkeypatch.setattr(utils.imagenet.fetch, 'WAITS', ())
-    monkeypatch.setattr(utils.sources, 'CACHE', tmp_path)
+    monkeypatch.setattr(utils.sources, 'DOWNLOADS', tmp_path)
     with pytest.raises(ConnectionError, match="put resnet18_v2-a81db45f.params .* set source_model = 'squeezenet1_1'"):
         utils.pretrained_net()
+
+
+def test_a_model_that_the_zoo_does_not_have_is_named(monkeypatch):
+    monkeypatch.setattr(utils, 'source_model', 'nonsense')
+    for make in (utils.pretrained_net, lambda: utils.new_net(2)):
+        with pytest.raises(ValueError, match="source_model = 'nonsense' is not .*: choose 'squeezenet1_1' or"):
+            make()
+
+
+@pytest.mark.parametrize('demo, expected', [('', True), ('1', True), ('0', False), ('False', False)])
+def test_settings_from_the_environment(demo, expected):
+    code = ('import utils; from data import fetch, sources; print(utils.demo, utils.source_model, utils.photos, '
+            'fetch.OFFLINE, sources.DOWNLOADS == sources.CACHE)')
+    environment = dict.fromkeys(('PHOTOS', 'SOURCE_MODEL', 'BOOK_OFFLINE', 'BOOK_CACHE', 'BOOK_MIRRORS'), '')
+    result = subprocess.run([sys.executable, '-c', code], cwd=notebooks.ROOT, text=True, capture_output=True,
+                            env={**os.environ, **environment, 'DEMO': demo})
+    assert result.stdout.split() == [str(expected), 'squeezenet1_1', 'None', 'False', 'True'], result.stderr
 
 
 def test_18_a_gpu_that_cannot_compute_is_named_and_left(monkeypatch, capsys):

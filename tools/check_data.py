@@ -54,6 +54,8 @@ def main():
         classes, counts, faults = photographs.check(folder) if folder else check_demo()
     except (OSError, ValueError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit('stopped')
     for split in sources.SPLITS:
         print(f'{split:10}', ', '.join(f'{photographs.shown(name)} {counts[split][label]}'
                                        for label, name in enumerate(classes)))

@@ -1,13 +1,16 @@
 """Execute the chapter's notebooks in the order of reading, where their content changed, into _build/executed.
 
 A notebook is executed again when its code, the code of a notebook before it, utils.py, the data or the lock changed;
-when only prose changed, its outputs are attached to the new text. The result is `_build/executed/VARIANT/NAME.ipynb`
-with `NAME.key` and `NAME.json`, the record for the status page, beside it; the variant is `demo`, or another one for
-the settings of `make book PHOTOS=folder`.
+when only prose changed, its outputs are attached to the new text. It is executed, too, before a later one is that would
+find other trained parameters than it left. The result is `_build/executed/VARIANT/NAME.ipynb` with `NAME.key` and
+`NAME.json`, the record for the status page, beside it; the variant is `demo`, or another one for the settings of
+`make book PHOTOS=folder`.
 """
 import argparse
+import asyncio
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -56,6 +59,9 @@ def run(notebook, page, seconds):
     count, current = len(notebooks.code_cells(notebook)), 0
     with tqdm(total=count, desc=page.stem, disable=False, bar_format='{desc}: cell {n} of {total}, {elapsed}') as bar:
 
+        def stop_at_once(notebook):
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)  # nbclient's would end in a traceback
+
         def start(cell, cell_index):
             nonlocal current
             current += cell.cell_type == 'code'
@@ -66,9 +72,12 @@ def run(notebook, page, seconds):
         client = NotebookClient(notebook, timeout=seconds, record_timing=False, coalesce_streams=True,
                                 resources={'metadata': {'path': str(CHAPTER)}}, kernel_name='python3',
                                 extra_arguments=['--log-level=ERROR'],
-                                on_cell_start=start, on_cell_executed=done)
+                                on_notebook_start=stop_at_once, on_cell_start=start, on_cell_executed=done)
         try:
             client.execute()
+        except KeyboardInterrupt:
+            client.shutdown_kernel = 'immediate'
+            raise
         except CellTimeoutError:
             raise RuntimeError(f'{page}, code cell {current}: it ran longer than {seconds} s and was stopped') from None
         except DeadKernelError:
@@ -82,30 +91,50 @@ def run(notebook, page, seconds):
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get('data', ())]
 
 
+def trained_since(moment):
+    """List the trained parameters, which notebooks leave for later ones, written since a moment: names with hashes."""
+    return [f'{path.name} {file_digest(path)}' for path in sorted(Path('data/cache').glob('*.params'))
+            if path.stat().st_mtime_ns >= moment]
+
+
+def outdated(folder, keys, force):
+    """List the pages to execute; `keys` has one for each page. Beside each result are its key and what it trained."""
+    found, present = [], set(trained_since(0))
+    for page, key in reversed(keys.items()):  # what a page trained matters if a page after it is executed
+        path, key_file = folder / f'{page.stem}.ipynb', folder / f'{page.stem}.key'
+        old, *trained = (key_file.read_text() if key_file.exists() and path.exists() else '').split('\n')
+        if force or old != key or found and not present.issuperset(trained):
+            found.append(page)
+    return found
+
+
 def execute(chosen, force, seconds):
     """Bring the executed notebooks up to date; return their paths, in the order of reading."""
     folder = BUILD / 'executed' / notebooks.variant(chosen)
-    key, paths = inputs(chosen), []
+    key, keys = inputs(chosen), {}
     pages = {page: notebooks.read_page(page) for page in notebooks.pages()}
     for page, notebook in pages.items():
         check_english(page, notebook)
-    for page, notebook in pages.items():
         cells = notebooks.code_cells(notebook)
-        key = digest(key, page.name, [(cell.source, cell.metadata) for cell in cells])
+        keys[page] = key = digest(key, page.name, [(cell.source, cell.metadata) for cell in cells])
+    to_execute, paths = outdated(folder, keys, force), []
+    for page, notebook in pages.items():
         path, key_file = folder / f'{page.stem}.ipynb', folder / f'{page.stem}.key'
-        if not force and path.exists() and key_file.exists() and key_file.read_text() == key:
-            notebooks.attach_outputs(notebook, nbformat.read(path, as_version=4))
-        else:
-            start = time.monotonic()
+        if page in to_execute:
+            start = time.time()
             run(notebook, page, seconds)
-            seconds_taken = time.monotonic() - start
+            seconds_taken = time.time() - start
             notebooks.write_atomically(folder / f'{page.stem}.json',
                                        status.record(chosen, REPRODUCIBLE, notebook, seconds_taken))
+            trained = trained_since(start * 10 ** 9)
+        else:
+            notebooks.attach_outputs(notebook, nbformat.read(path, as_version=4))
+            trained = key_file.read_text().split('\n')[1:]
         text = nbformat.writes(notebook) + '\n'
         if not path.exists() or path.read_text() != text:
             key_file.unlink(missing_ok=True)  # killed between the two writes, the notebook counts as outdated
             notebooks.write_atomically(path, text)
-        notebooks.write_atomically(key_file, key)
+        notebooks.write_atomically(key_file, '\n'.join([keys[page], *trained]))
         paths.append(path)
     return paths
 
@@ -145,11 +174,10 @@ def main():
                 raise
     except (OSError, RuntimeError) as error:
         sys.exit(notebooks.sentence(error))
+    except KeyboardInterrupt:
+        sys.exit('stopped: the finished notebooks are kept')
 
 
 if __name__ == '__main__':
     os.chdir(notebooks.ROOT)
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit('stopped: the finished notebooks are kept')
+    main()

@@ -83,8 +83,12 @@ def write_atomically(path, text):
     """Write a text file so that a reader sees the old content or the new one, never a part; within `exclusive`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f'{path.name}.tmp')  # what a killed run left, the next one overwrites
-    half.write_text(text)
-    os.replace(half, path)
+    try:
+        half.write_text(text)
+        os.replace(half, path)
+    except OSError:
+        half.unlink(missing_ok=True)
+        raise
 
 
 def settings():

@@ -249,6 +249,8 @@ def main():
             os.replace(html, site)
     except (RuntimeError, OSError) as error:
         sys.exit(notebooks.sentence(error))
+    except KeyboardInterrupt:
+        sys.exit('stopped: run make again')
     print(f'The book is {site}/index.html')
 
 

@@ -93,4 +93,5 @@ elif command -v uv > /dev/null; then
 else
     fail 'Python 3.11 with its venv module is missing: install python3.11-venv (Debian 12: python3-venv) or uv'
 fi
+broken=$(.venv/bin/python -m pip check) || fail "requirements.lock is damaged, $restore (${broken%%$'\n'*})"
 touch "$stamp"

@@ -67,10 +67,10 @@ def decode(encoded):
         with Image.open(io.BytesIO(encoded), formats=['JPEG']) as picture:
             if picture.mode not in ('RGB', 'L') or picture.width * picture.height > MAX_PIXELS:
                 raise ValueError(f'it is {picture.width} x {picture.height} pixels, {picture.mode}')
-            upright = ImageOps.exif_transpose(picture).convert('RGB')
-        if not np.array_equal(mx.image.imdecode(encoded).asnumpy(), upright):  # of some damage each makes its own
-            raise ValueError('MXNet and Pillow decode it to different pixels')
-        return upright
+            pixels = mx.image.imdecode(encoded).asnumpy()  # not turned; of some damage each decoder makes its own
+            if not np.array_equal(pixels, picture.convert('RGB')):
+                raise ValueError('MXNet and Pillow decode it to different pixels')
+            return ImageOps.exif_transpose(picture).convert('RGB')
     except Exception as error:  # whatever Pillow's parsers let through
         raise ValueError(f'it is no whole JPEG ({" ".join(str(error).split())})') from None
 

@@ -138,10 +138,10 @@ def test_killed_at_any_moment_the_next_run_is_right(clone, verb, folder, rounds)
         assert products(folder) == expected[number % 2]
 
 
-@pytest.mark.parametrize('rounds', [2, pytest.param(20, marks=pytest.mark.long)])
-def test_packing_killed_at_any_moment_is_done_by_the_next_run(tmp_path, rounds):
+@pytest.mark.parametrize('rounds, count', [(1, 60), pytest.param(20, 300, marks=pytest.mark.long)])
+def test_packing_killed_at_any_moment_is_done_by_the_next_run(tmp_path, rounds, count):
     folder, cache, chance = tmp_path / 'photos', tmp_path / 'cache', random.Random(0)
-    write_photos(folder, 300)
+    write_photos(folder, count)
     code = (f'import sys; sys.path.insert(0, {str(ROOT)!r}); from data import photographs; from pathlib import Path\n'
             f'print("ready", flush=True); photographs.packed({str(folder)!r}, Path({str(cache)!r}))')
 

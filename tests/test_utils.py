@@ -170,6 +170,13 @@ def test_a_missing_parameter_file_says_what_to_run(tmp_path, monkeypatch):
         utils.parameter_file('fine_tuned', must_exist=True)
 
 
+def test_trained_parameters_stay_in_the_clone_when_downloads_are_shared(tmp_path, monkeypatch):
+    monkeypatch.setattr(utils.sources, 'CACHE', tmp_path / 'cache')
+    monkeypatch.setattr(utils.sources, 'DOWNLOADS', tmp_path / 'shared')
+    assert utils.parameter_file('fine_tuned') == str(tmp_path / 'cache' / 'fine_tuned-squeezenet1_1-demo.params')
+    assert os.listdir(tmp_path) == ['cache']
+
+
 def test_an_unreachable_model_zoo_names_the_offline_choice(tmp_path, monkeypatch):
     monkeypatch.setattr(utils, 'source_model', 'resnet18_v2')
     monkeypatch.setattr(utils.imagenet, 'MODEL_ZOO', 'http://127.0.0.1:9/')

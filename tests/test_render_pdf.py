@@ -221,3 +221,5 @@ def test_what_print_needs_is_changed():
     link, number = r'\hyperref[\detokenize{a}]{图\ref{\detokenize{a}}}', r'\eqref{b}'
     assert render_pdf.keep_together(f'如{link}所示，由{number}可见{number}，') == (
         f'如{link} 所示，由 {number} 可见 {number}，')
+    table = '\\sphinxcapstartof{table}\nwords\n\\end{tabulary}'
+    assert f'\\centering\n{table}\n\\end{{minipage}}' in render_pdf.keep_together(f'a\n{table}\nb')

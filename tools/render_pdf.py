@@ -112,8 +112,8 @@ def keep_together(tex):
         return f'\\needspace{{{lines}\\codeskip}}\n{style}{block}'
 
     tex = LINK.sub(r'\1\2 ', tex)
-    tex = re.sub(r'\\sphinxcapstartof\{table\}.*?\\end\{tabulary\}', r'\\begin{minipage}{\\linewidth}\\centering\n\g<0>'
-                 r'\n\\end{minipage}', tex, flags=re.DOTALL)
+    tex = re.sub(r'\\sphinxcapstartof\{table\}.*?\\end\{tabulary\}', r'\\bigskip\n\\begin{minipage}{\\linewidth}'
+                 r'\\centering\n\g<0>\n\\end{minipage}', tex, flags=re.DOTALL)
     tex = tex.replace('{figure}[H]\n\\centering\n\\capstart', '{figure}[!htb]\n\\centering\n\\capstart')
     return re.sub(r'(\\diilbookstyle(?:in|out)putcell\s+)(\\begin\{sphinxVerbatim\}.*?\\end\{sphinxVerbatim\})'
                   r'(?=(\s+\\diilbookstyleoutputcell)?)', need, tex, flags=re.DOTALL)

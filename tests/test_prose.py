@@ -13,7 +13,7 @@ import utils
 
 CHINESE, ENGLISH = (notebooks.pages(Path(name)) for name in ('index.md', 'index_en.md'))
 NUMBER = re.compile(r'(?<![A-Za-z\d_.,-])\d+(?:[.,]\d+)*(?![A-Za-z\d_])')
-MARKUP = re.compile(r':\w+:`[^`]*`|^:\w+.*$|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^```.*?^```|^#+ (?:\d+\. )?|^\d+\. ',
+MARKUP = re.compile(r'^```.*?^```|:\w+:`[^`]*`|^:\w+.*$|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^#+ (?:\d+\. )?|^\d+\. ',
                     re.MULTILINE | re.DOTALL)
 FIGURES = list(csv.DictReader(Path(__file__).with_name('figures.csv').read_text().splitlines()))
 

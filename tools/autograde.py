@@ -92,10 +92,7 @@ def sandbox(course, isolated):
         room += shown(path, path)
     for path in files():
         room += shown(path, f'{HOME}/{path.relative_to(ROOT)}')
-    weights = next((ROOT / 'data' / 'cache').glob('squeezenet1_1-imagenet-*.params'), None)
-    if weights:  # converting them takes every kernel two seconds
-        room += shown(weights, f'{HOME}/data/cache/{weights.name}')
-    for path in Path(matplotlib.get_cachedir()).glob('fontlist-*.json'):  # searching for fonts takes even longer
+    for path in Path(matplotlib.get_cachedir()).glob('fontlist-*.json'):  # searching for fonts takes seconds
         room += shown(path, f'{HOME}/matplotlib/{path.name}')
     room += shown(course / 'run', course / 'run', '--bind')  # the kernel's sockets
     room += ['--remount-ro', '/', '--remount-ro', '/dev']

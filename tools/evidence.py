@@ -358,26 +358,66 @@ def measure(run, splits, data, folder, probe_rate=None, photos=None, progress=No
     return [{**run._asdict(), **row, **origin()} for row in found]
 
 
-def compare(rows, method, other, split='test', column='balanced'):
-    """Compare two methods of study 1 by pairs.
+def compare(rows, method, other, split='test'):
+    """Compare the balanced accuracy of two methods of study 1 by pairs.
 
-    Gives the mean difference in `column`, its 95% interval over seeds and the p-value of the paired t-test, and the 95%
-    bootstrap interval of the difference in accuracy over the split's pictures, the networks being given.
+    Gives the mean difference, its 95% interval over seeds with the p-value of the paired t-test, and, where the labels
+    are known (not of the photographs), its 95% bootstrap interval over the split's pictures, the networks being given.
     """
-    one, two = (study_1(rows, name, split) for name in (method, other))
-    difference = np.array([row[column] for row in one]) - [row[column] for row in two]
-    test = stats.ttest_1samp(difference, 0)
-    interval = test.confidence_interval()
-    right = [np.mean([right_answers(row) for row in found], axis=0) for found in (one, two)]
-    over_pictures = stats.bootstrap((right[0] - right[1],), np.mean, random_state=0, method='percentile')
-    return {'difference': difference.mean(), 'seeds': (interval.low, interval.high), 'p': test.pvalue,
-            'pictures': tuple(over_pictures.confidence_interval)}
+    one, two = zip(*zip(study_1(rows, method, split), study_1(rows, other, split)))  # the seeds that both have
+    difference = np.array([row['balanced'] for row in one]) - [row['balanced'] for row in two]
+    mean, half = interval(difference)
+    found = {'difference': mean, 'seeds': (mean - half, mean + half), 'p': stats.ttest_1samp(difference, 0).pvalue}
+    if split != 'photos':
+        gain = np.subtract(*(np.mean([right_answers(row) for row in group], axis=0) for group in (one, two)))
+        labels = sources.labels(getattr(sources.demo_set(), split))
+        over = stats.bootstrap((gain[labels == 0], gain[labels == 1]), mean_of_classes, random_state=0,
+                               method='percentile', vectorized=True)
+        found['pictures'] = tuple(over.confidence_interval)
+    return found
+
+
+def mean_of_classes(negatives, positives, axis=-1):
+    """Give the mean of two classes' means: as with the balanced accuracy, either class counts as much."""
+    return (negatives.mean(axis=axis) + positives.mean(axis=axis)) / 2
 
 
 def study_1(rows, method, split='test'):
     """Give the rows of a method after its last update, one for each seed, with the chosen rate."""
     run = run_of(method)
     return select(final(rows, run, split), rate=chosen_rate(rows, run))
+
+
+def balanced(rows, run, split='test'):
+    """Give the balanced accuracy of each seed after the last update, on a split that only the chosen rate has seen."""
+    return [row['balanced'] for row in final(rows, run, split)]
+
+
+def course(rows, run, rate):
+    """Tell how a sort of run went on the validation split: {updates: its balanced accuracy for each seed}."""
+    found = select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, rate=rate,
+                   split='validation')
+    return {updates: [row['balanced'] for row in found if row['updates'] == updates]
+            for updates in sorted({row['updates'] for row in found})}
+
+
+def interval(values):
+    """Give the mean of a few seeds' values and half the width of its 95% interval, by Student's t."""
+    return np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+
+
+def strip(axis, place, values, marker='o', color='C0', label=None):
+    """Draw a row of a strip plot: a mark for each seed, and a bar for the mean's 95% interval."""
+    axis.plot(values, [place] * len(values), marker, color=color, alpha=0.6, linestyle='', label=label)
+    mean, half = interval(values)
+    axis.errorbar(mean, place, xerr=half, color='black', marker='|', markersize=14, capsize=4, linestyle='')
+
+
+def line(axis, groups, label):
+    """Draw the means of {place: values} as a line, and a small mark for each value."""
+    drawn, = axis.plot(groups.keys(), [np.mean(values) for values in groups.values()], label=label)
+    for place, values in groups.items():
+        axis.plot([place] * len(values), values, drawn.get_marker(), color=drawn.get_color(), markersize=3, alpha=0.5)
 
 
 def answers(row):

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from spellchecker import SpellChecker
 
+import evidence
 import notebooks
 import utils
 
 CHINESE, ENGLISH = (notebooks.pages(Path(name)) for name in ('index.md', 'index_en.md'))
 NUMBER = re.compile(r'(?<![A-Za-z\d_.,-])\d+(?:[.,]\d+)*(?![A-Za-z\d_])')
-MARKUP = re.compile(r':\w+:`[^`]*`|^:\w+.*$|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^```.*?^```|^#+ (?:\d+\. )?|^\d+\. ',
+MARKUP = re.compile(r'^```.*?^```|:\w+:`[^`]*`|^:\w+.*$|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^#+ (?:\d+\. )?|^\d+\. ',
                     re.MULTILINE | re.DOTALL)
 FIGURES = list(csv.DictReader(Path(__file__).with_name('figures.csv').read_text().splitlines()))
 
@@ -96,7 +97,8 @@ def test_the_source_of_a_figure_agrees(row, outputs):
     kind, _, source = row['source'].partition(': ')
     assert kind in ('check', 'cited', 'fact', 'task') and source
     if kind == 'check':
-        assert eval(source, {'o': outputs, 'utils': utils, 're': re, 'Path': Path, 'np': np}), source
+        names = {'o': outputs, 'evidence': evidence, 'utils': utils, 're': re, 'Path': Path, 'np': np}
+        assert eval(source, names), source
     elif kind == 'cited':
         assert source in Path('refs.bib').read_text(), f'{source} is not in refs.bib'
 

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon, init, nd, recordio
@@ -152,6 +153,13 @@ def chosen_rate(rows, run):
 def fingerprint():
     """Name the demo data by the first digits of a hash."""
     return hashlib.sha256((sources.HERE / 'checksums.txt').read_bytes()).hexdigest()[:8]
+
+
+def parameter_folder():
+    """Give the folder of the trained networks, which is made if it is not there."""
+    folder = sources.CACHE / f'evidence-{fingerprint()}'
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def stages_of(net):
@@ -406,18 +414,46 @@ def interval(values):
     return np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
 
 
-def strip(axis, place, values, marker='o', color='C0', label=None):
-    """Draw a row of a strip plot: a mark for each seed, and a bar for the mean's 95% interval."""
-    axis.plot(values, [place] * len(values), marker, color=color, alpha=0.6, linestyle='', label=label)
-    mean, half = interval(values)
-    axis.errorbar(mean, place, xerr=half, color='black', marker='|', markersize=14, capsize=4, linestyle='')
+def means(groups):
+    """Give the mean of each group of {place: values}, to three places."""
+    return {place: round(float(np.mean(values)), 3) for place, values in groups.items()}
 
 
-def line(axis, groups, label):
-    """Draw the means of {place: values} as a line, and a small mark for each value."""
-    drawn, = axis.plot(groups.keys(), [np.mean(values) for values in groups.values()], label=label)
-    for place, values in groups.items():
-        axis.plot([place] * len(values), values, drawn.get_marker(), color=drawn.get_color(), markersize=3, alpha=0.5)
+def in_words(found):
+    """Say in a line what `compare` found."""
+    return ', '.join([f'{found["difference"]:+.3f}', f'p {found["p"]:.2g}',
+                      *(f'{name} {found[name][0]:+.3f} to {found[name][1]:+.3f}'
+                        for name in ('seeds', 'pictures') if name in found)])
+
+
+def strips(series, label):
+    """Draw a strip plot of {name: {row: values}}: a mark for each seed, and a bar for the mean's 95% interval."""
+    _, axis = plt.subplots()
+    for number, (name, groups) in enumerate(series.items()):
+        for row, values in enumerate(groups.values()):
+            place, (mean, half) = row + 0.3 * number - 0.15 * (len(series) - 1), interval(values)
+            axis.plot(values, [place] * len(values), 'o^'[number], color=f'C{number}', alpha=0.6, linestyle='',
+                      label=None if row else name)
+            axis.errorbar(mean, place, xerr=half, color='black', marker='|', markersize=14, capsize=4, linestyle='')
+    axis.set(xlabel=label, yticks=range(len(groups)), yticklabels=groups)
+    axis.invert_yaxis()
+    if len(series) > 1:
+        axis.legend(loc='upper center')
+
+
+def lines(curves, label, pictures, xscale='linear'):
+    """Draw {name: {place: values}}: a line through the means of each curve, and a small mark for each value."""
+    _, axis = plt.subplots()
+    for name, groups in curves.items():
+        drawn, = axis.plot(groups.keys(), means(groups).values(), label=name)
+        for place, values in groups.items():
+            axis.plot([place] * len(values), values, drawn.get_marker(), color=drawn.get_color(), markersize=3,
+                      alpha=0.5)
+    axis.set(xlabel=label, ylabel=f'balanced accuracy\n({pictures})', xscale=xscale)
+    if len(groups) < 6:
+        axis.set_xticks(list(groups), list(groups))
+        axis.minorticks_off()
+    axis.legend()
 
 
 def answers(row):
@@ -432,8 +468,7 @@ def right_answers(row):
 
 def complete(rows, photos=None, table=TABLE, limit=None):
     """Make all runs that the table lacks, at most `limit`, and add each to it when it is finished; count them."""
-    data, folder = sources.demo_set(), sources.CACHE / f'evidence-{fingerprint()}'
-    folder.mkdir(parents=True, exist_ok=True)
+    data, folder = sources.demo_set(), parameter_folder()
     if len(utils.RecordIter(data.train, BATCH)) != STEPS:
         raise ValueError(f'{data.train} does not hold {STEPS} batches of {BATCH}: set STEPS in tools/evidence.py')
     if any(row['data'] != fingerprint() for row in rows):

@@ -1,7 +1,7 @@
 # `make` sets up .venv and lists the verbs; `make book` is all that a reader needs.
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
-CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction exercises))
+CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 400
 JOBS ?= $(shell nproc)
 FORCE_OPTION := $(if $(FORCE),--force)

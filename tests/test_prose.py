@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from spellchecker import SpellChecker
 
+import evidence
 import notebooks
 import utils
 
@@ -96,7 +97,8 @@ def test_the_source_of_a_figure_agrees(row, outputs):
     kind, _, source = row['source'].partition(': ')
     assert kind in ('check', 'cited', 'fact', 'task') and source
     if kind == 'check':
-        assert eval(source, {'o': outputs, 'utils': utils, 're': re, 'Path': Path, 'np': np}), source
+        names = {'o': outputs, 'evidence': evidence, 'utils': utils, 're': re, 'Path': Path, 'np': np}
+        assert eval(source, names), source
     elif kind == 'cited':
         assert source in Path('refs.bib').read_text(), f'{source} is not in refs.bib'
 

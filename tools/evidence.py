@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon, init, nd, recordio
@@ -152,6 +153,13 @@ def chosen_rate(rows, run):
 def fingerprint():
     """Name the demo data by the first digits of a hash."""
     return hashlib.sha256((sources.HERE / 'checksums.txt').read_bytes()).hexdigest()[:8]
+
+
+def parameter_folder():
+    """Give the folder of the trained networks, which is made if it is not there."""
+    folder = sources.CACHE / f'evidence-{fingerprint()}'
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def stages_of(net):
@@ -358,26 +366,94 @@ def measure(run, splits, data, folder, probe_rate=None, photos=None, progress=No
     return [{**run._asdict(), **row, **origin()} for row in found]
 
 
-def compare(rows, method, other, split='test', column='balanced'):
-    """Compare two methods of study 1 by pairs.
+def compare(rows, method, other, split='test'):
+    """Compare the balanced accuracy of two methods of study 1 by pairs.
 
-    Gives the mean difference in `column`, its 95% interval over seeds and the p-value of the paired t-test, and the 95%
-    bootstrap interval of the difference in accuracy over the split's pictures, the networks being given.
+    Gives the mean difference, its 95% interval over seeds with the p-value of the paired t-test, and, where the labels
+    are known (not of the photographs), its 95% bootstrap interval over the split's pictures, the networks being given.
     """
-    one, two = (study_1(rows, name, split) for name in (method, other))
-    difference = np.array([row[column] for row in one]) - [row[column] for row in two]
-    test = stats.ttest_1samp(difference, 0)
-    interval = test.confidence_interval()
-    right = [np.mean([right_answers(row) for row in found], axis=0) for found in (one, two)]
-    over_pictures = stats.bootstrap((right[0] - right[1],), np.mean, random_state=0, method='percentile')
-    return {'difference': difference.mean(), 'seeds': (interval.low, interval.high), 'p': test.pvalue,
-            'pictures': tuple(over_pictures.confidence_interval)}
+    one, two = zip(*zip(study_1(rows, method, split), study_1(rows, other, split)))  # the seeds that both have
+    difference = np.array([row['balanced'] for row in one]) - [row['balanced'] for row in two]
+    mean, half = interval(difference)
+    found = {'difference': mean, 'seeds': (mean - half, mean + half), 'p': stats.ttest_1samp(difference, 0).pvalue}
+    if split != 'photos':
+        gain = np.subtract(*(np.mean([right_answers(row) for row in group], axis=0) for group in (one, two)))
+        labels = sources.labels(getattr(sources.demo_set(), split))
+        over = stats.bootstrap((gain[labels == 0], gain[labels == 1]), mean_of_classes, random_state=0,
+                               method='percentile', vectorized=True)
+        found['pictures'] = tuple(over.confidence_interval)
+    return found
+
+
+def mean_of_classes(negatives, positives, axis=-1):
+    """Give the mean of two classes' means: as with the balanced accuracy, either class counts as much."""
+    return (negatives.mean(axis=axis) + positives.mean(axis=axis)) / 2
 
 
 def study_1(rows, method, split='test'):
     """Give the rows of a method after its last update, one for each seed, with the chosen rate."""
     run = run_of(method)
     return select(final(rows, run, split), rate=chosen_rate(rows, run))
+
+
+def balanced(rows, run, split='test'):
+    """Give the balanced accuracy of each seed after the last update, on a split that only the chosen rate has seen."""
+    return [row['balanced'] for row in final(rows, run, split)]
+
+
+def course(rows, run, rate):
+    """Tell how a sort of run went on the validation split: {updates: its balanced accuracy for each seed}."""
+    found = select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, rate=rate,
+                   split='validation')
+    return {updates: [row['balanced'] for row in found if row['updates'] == updates]
+            for updates in sorted({row['updates'] for row in found})}
+
+
+def interval(values):
+    """Give the mean of a few seeds' values and half the width of its 95% interval, by Student's t."""
+    return np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+
+
+def means(groups):
+    """Give the mean of each group of {place: values}, to three places."""
+    return {place: round(float(np.mean(values)), 3) for place, values in groups.items()}
+
+
+def in_words(found):
+    """Say in a line what `compare` found."""
+    return ', '.join([f'{found["difference"]:+.3f}', f'p {found["p"]:.2g}',
+                      *(f'{name} {found[name][0]:+.3f} to {found[name][1]:+.3f}'
+                        for name in ('seeds', 'pictures') if name in found)])
+
+
+def strips(series, label):
+    """Draw a strip plot of {name: {row: values}}: a mark for each seed, and a bar for the mean's 95% interval."""
+    _, axis = plt.subplots()
+    for number, (name, groups) in enumerate(series.items()):
+        for row, values in enumerate(groups.values()):
+            place, (mean, half) = row + 0.3 * number - 0.15 * (len(series) - 1), interval(values)
+            axis.plot(values, [place] * len(values), 'o^'[number], color=f'C{number}', alpha=0.6, linestyle='',
+                      label=None if row else name)
+            axis.errorbar(mean, place, xerr=half, color='black', marker='|', markersize=14, capsize=4, linestyle='')
+    axis.set(xlabel=label, yticks=range(len(groups)), yticklabels=groups)
+    axis.invert_yaxis()
+    if len(series) > 1:
+        axis.legend(loc='upper center')
+
+
+def lines(curves, label, pictures, xscale='linear'):
+    """Draw {name: {place: values}}: a line through the means of each curve, and a small mark for each value."""
+    _, axis = plt.subplots()
+    for name, groups in curves.items():
+        drawn, = axis.plot(groups.keys(), means(groups).values(), label=name)
+        for place, values in groups.items():
+            axis.plot([place] * len(values), values, drawn.get_marker(), color=drawn.get_color(), markersize=3,
+                      alpha=0.5)
+    axis.set(xlabel=label, ylabel=f'balanced accuracy\n({pictures})', xscale=xscale)
+    if len(groups) < 6:
+        axis.set_xticks(list(groups), list(groups))
+        axis.minorticks_off()
+    axis.legend()
 
 
 def answers(row):
@@ -392,8 +468,7 @@ def right_answers(row):
 
 def complete(rows, photos=None, table=TABLE, limit=None):
     """Make all runs that the table lacks, at most `limit`, and add each to it when it is finished; count them."""
-    data, folder = sources.demo_set(), sources.CACHE / f'evidence-{fingerprint()}'
-    folder.mkdir(parents=True, exist_ok=True)
+    data, folder = sources.demo_set(), parameter_folder()
     if len(utils.RecordIter(data.train, BATCH)) != STEPS:
         raise ValueError(f'{data.train} does not hold {STEPS} batches of {BATCH}: set STEPS in tools/evidence.py')
     if any(row['data'] != fingerprint() for row in rows):

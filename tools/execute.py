@@ -1,10 +1,10 @@
 """Execute the chapter's notebooks in the order of reading, where their content changed, into _build/executed.
 
-A notebook is executed again when its code, the code of a notebook before it, utils.py, the data or the lock changed;
-when only prose changed, its outputs are attached to the new text. It is executed, too, before a later one is that would
-find other trained parameters than it left. The result is `_build/executed/VARIANT/NAME.ipynb` with `NAME.key` and
-`NAME.json`, the record for the status page, beside it; the variant is `demo`, or another one for the settings of
-`make book PHOTOS=folder`.
+A notebook is executed again when its code, the code of a notebook before it, utils.py, tools/evidence.py, the data or
+the lock changed; when only prose changed, its outputs are attached to the new text. It is executed, too, before a later
+one is that would find other trained parameters than it left. The result is `_build/executed/VARIANT/NAME.ipynb` with
+`NAME.key` and `NAME.json`, the record for the status page, beside it; the variant is `demo`, or another one for the
+settings of `make book PHOTOS=folder`.
 """
 import argparse
 import asyncio
@@ -35,7 +35,7 @@ SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 
 
 def inputs(chosen):
     """Hash everything besides the notebooks that their outputs depend on."""
-    files = [Path('utils.py'), Path('requirements.lock'), CHAPTER / 'matplotlibrc',
+    files = [Path('utils.py'), Path('tools/evidence.py'), Path('requirements.lock'), CHAPTER / 'matplotlibrc',
              *(path for folder in ('data', 'img') for path in Path(folder).glob('*.*') if path.suffix != '.md')]
     contents = [(str(path), file_digest(path)) for path in sorted(files) if path.is_file()]
     photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []

@@ -39,6 +39,7 @@ class RecordIter:
         self.epoch += 1  # one seed for all epochs would give the same few views again
         left = self.count
         for batch in mx.io.ImageRecordIter(**self.options, **random_view):
-            data, label = batch.data[0][:left], batch.label[0][:left]  # both lie in pinned memory: copy before use
+            # MXNet soon fills the same memory with another batch, so whoever keeps a batch needs a copy
+            data, label = (part[0][:left].as_in_context(mx.cpu()) for part in (batch.data, batch.label))
             left -= len(data)
             yield data, label

@@ -41,6 +41,13 @@ def test_every_epoch_has_every_picture_once(record_file, batch_size, augment):
         assert len(batches) == len(data_iter)
 
 
+def test_a_batch_that_is_kept_stays_as_it_was(record_file):
+    kept = [*utils.RecordIter(record_file, 2)]
+    assert np.concatenate([y.asnumpy() for _, y in kept]).tolist() == [0] * 5 + [1] * 5
+    brightness = [float(x.mean().asscalar()) for batch, _ in kept for x in batch]
+    assert brightness == sorted(brightness) and len(set(brightness)) == 10
+
+
 def test_augmentation_repeats_with_the_same_seed_only_across_iterators(record_file):
     one, two = (utils.RecordIter(record_file, 10, augment=True) for _ in range(2))
     first, second = (next(iter(data_iter))[0].asnumpy() for data_iter in (one, two))

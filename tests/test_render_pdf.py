@@ -87,7 +87,7 @@ def plain(sentence):
 @needs_tex
 @pytest.mark.parametrize('language', LANGUAGES)
 def test_the_first_and_last_sentence_of_each_section_are_there(book, language):
-    body = poppler('pdftotext', '-x', 0, '-y', 60, '-W', 600, '-H', 730, pdf(book, language), '-')  # without headers
+    body = poppler('pdftotext', '-raw', '-x', 0, '-y', 60, '-W', 600, '-H', 730, pdf(book, language), '-')  # no headers
     text, count = letters(body.decode()), 0
     for heading, prose in sections(language):
         sentences = [plain(part) for part in re.split(r'(?<=[。？！：])|(?<=[.?!:])\s|\n\s*\n', prose)]

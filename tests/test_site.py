@@ -174,7 +174,7 @@ def test_the_content_security_policy_stops_what_is_not_the_page_s_own(site, tab,
 
 
 @pytest.mark.parametrize('edition, query, page', [
-    ('', '微调', 'training'), ('', '类别激活图', 'prediction'), ('', '预算相同', 'training'), ('', '腊肠犬', 'dataset'),
+    ('', '微调', 'training'), ('', '类别激活图', 'prediction'), ('', '轮数相同', 'training'), ('', '腊肠犬', 'dataset'),
     ('', '热狗 混淆矩阵', 'prediction'), ('', 'SqueezeNet', 'index'), ('', '鲸', None),
     ('en/', 'recall', 'dataset'), ('en/', 'confusion matrix', 'prediction'), ('en/', 'whale', None)])
 def test_the_search_works_from_the_disk(site, tab, edition, query, page):
@@ -217,7 +217,7 @@ def test_the_keyboard_reaches_the_text_first_and_shows_where_it_is(site, tab):
     assert tab.evaluate(focus) == ['A', True] and tab.evaluate('document.activeElement.hash') == '#content'
     tab.keyboard.press('Enter')
     reached = []
-    for _ in range(30):
+    for _ in range(60):
         tab.keyboard.press('Tab')
         reached.append(tab.evaluate(focus))
     assert all(visible for _, visible in reached), reached

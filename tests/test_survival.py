@@ -35,6 +35,8 @@ from data import sources
 print(utils.load_data().name, sources.labels(utils.load_data().test).sum(), {number})
 ```
 
+<!-- alt: y = x, 1 ... {number} -->
+
 ```python .input
 import matplotlib.pyplot as plt
 

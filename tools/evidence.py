@@ -188,12 +188,6 @@ def cached_views(record_file):
     return nd.concat(*(x for x, _ in views), dim=0), np.concatenate([y for _, y in views])
 
 
-@functools.cache
-def cached_features(record_file):
-    """Give the pooled features of a split's pictures and their labels."""
-    return pooled(utils.RecordIter(record_file))
-
-
 def loss_of(record_file):
     """Give the chapter's weighted loss: a miss costs twice a false alarm, whatever the share of hot dogs.
 

@@ -21,6 +21,7 @@ import notebooks
 from data import records, sources
 
 ROOT = notebooks.ROOT
+TIMED = {'status.html': '<!doctype html>.*</html>', 'searchindex.js': r'Search\.setIndex\(.*\)', '.key': r'\w{64}'}
 PAGE = """# {title}
 :label:`chap_{name}`
 
@@ -94,11 +95,16 @@ def made(*arguments, **environment):
 
 
 def products(*folders):
-    """Give {path: hash} of all files in folders; none may be a temporary one."""
+    """Give {path: hash} of all files in folders; none may be a temporary one.
+
+    The status page tells when each notebook was executed, and the index for the search and the key follow from it: these
+    files have to be there and whole.
+    """
     paths = [path for folder in folders for path in Path(folder).rglob('*')
              if path.is_file() and '.doctrees' not in path.parts]
     assert paths and not [path for path in paths if path.suffix in ('.tmp', '.part')]
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return {path: bool(re.fullmatch(TIMED[path.name], path.read_text().strip(), re.DOTALL)) if path.name in TIMED
+            else hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def write_photos(folder, count):

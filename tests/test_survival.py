@@ -97,8 +97,8 @@ def made(*arguments, **environment):
 def products(*folders):
     """Give {path: hash} of all files in folders; none may be a temporary one.
 
-    The status page tells when each notebook was executed, and the index for the search and the key follow from it: these
-    files have to be there and whole.
+    The status page tells when each notebook was executed, and the index for the search and the key follow from it:
+    these files have to be there and whole.
     """
     paths = [path for folder in folders for path in Path(folder).rglob('*')
              if path.is_file() and '.doctrees' not in path.parts]

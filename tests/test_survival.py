@@ -163,12 +163,13 @@ def test_packing_killed_at_any_moment_is_done_by_the_next_run(tmp_path, rounds, 
         assert start().wait() == 0
         target, = cache.glob('[!.]*')
         return {path.name: path.read_bytes() for path in target.iterdir()}
-    begin, expected = time.time(), content()
-    seconds, unfinished = time.time() - begin, 0
+    process, begin = start(), time.time()
+    process.wait()
+    seconds, unfinished, expected = time.time() - begin, 0, content()
     for _ in range(rounds):
         shutil.rmtree(cache)
         process = start()
-        time.sleep(chance.uniform(0, seconds / 2))
+        time.sleep(chance.uniform(0, 0.8 * seconds))  # what is left ends the process
         process.kill()
         process.wait()
         unfinished += any(cache.glob('*.part'))

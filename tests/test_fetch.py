@@ -15,6 +15,7 @@ import zipfile
 
 import mxnet as mx
 import pytest
+from tqdm import tqdm
 import pytest_socket
 import requests
 
@@ -223,6 +224,7 @@ def test_11_two_processes_fetch_it_once(server, tmp_path):
 
 def test_11_a_killed_download_leaves_nothing_to_clean(server, tmp_path):
     """Kill twenty downloads, each a little later; the next one removes what they left and is right."""
+    tqdm.set_lock(threading.RLock())  # tqdm's own is shared with forked processes: one that is killed may keep it
     for number in range(20):
         server.answers = [(200, CONTENT, 2 * len(CONTENT)), (200, CONTENT, len(CONTENT))]
         process = multiprocessing.get_context('fork').Process(target=get, args=(server, tmp_path))

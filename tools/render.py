@@ -231,8 +231,9 @@ def main():
     executed, site = BUILD / 'executed' / notebooks.variant(chosen), notebooks.site(chosen)
     try:
         with notebooks.exclusive():
-            pdfs = papers(site.with_name('pdf'), sources(executed))
-            key = digest(sources(executed), [file_digest(pdf) for pdf in pdfs])
+            key = sources(executed)
+            pdfs = papers(site.with_name('pdf'), key)
+            key = digest(key, [file_digest(pdf) for pdf in pdfs])
             key_file, work = site / '.key', site.with_name('work')
             if key_file.exists() and key_file.read_text() == key:
                 print(f'{site}/index.html is up to date')

@@ -54,7 +54,7 @@ assignment: $(STAMP)  ## make the exercises' student version, a folder to hand o
 grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
 	@$(PYTHON) tools/grade.py "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
 
-solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (hours), for the teacher
+solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
 	@$(PYTHON) tools/solutions.py $(NAMES)
 
 lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin

@@ -19,6 +19,7 @@ import assignment
 import autograde
 import grade
 import notebooks
+import solutions
 from other_solutions import OTHER
 
 NAMES = assignment.names('zh')
@@ -112,6 +113,10 @@ def test_the_student_folder_has_what_its_notebooks_need(folder):
         environment = {**os.environ, 'BOOK_CACHE': str(notebooks.ROOT / 'data' / 'cache')}
         subprocess.run([sys.executable, '-c', code], cwd=folder / language, env=environment, check=True)
         assert {path.stem for path in (folder / language).glob('*.ipynb')} == set(assignment.names(language))
+        training, = (nbformat.read(path, as_version=4) for path in (folder / language).glob('*/training*.ipynb'))
+        assert not re.search(r':(?:numref|eqref|cite|label):`', ''.join(cell.source for cell in training.cells))
+        pictures = re.findall(r"'(\.\./img/.*?)'", ''.join(cell.source for cell in training.cells))
+        assert pictures and all((folder / language / 'img' / picture).exists() for picture in pictures)
 
 
 # Wrong answers: what is replaced in the solution, by what, and the numbers of the test cells that must not pass.
@@ -185,6 +190,20 @@ def test_right_solutions_in_another_style_get_full_marks(name, lost_tests):
     for cell, source in zip(solutions, OTHER[name], strict=True):
         cell.source = source
     assert lost_tests(cells) == set()
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_teachers_table_says_what_the_solutions_measured(name):
+    results = json.loads(solutions.RESULTS.read_text())[name]
+    assert results['code'] == solutions.code_digest(name), f'it has changed: make solutions NAMES={name}'
+    measured = [float(number) for line in results['output'] for number in re.findall(r'\d+(?:\.\d+)?(?:e-\d+)?', line)]
+    rows = [re.search(rf'^\| {name[0]} \| (.*) \|$', (assignment.SOURCES / page).read_text(), re.MULTILINE)[1]
+            for page in ('teacher.md', 'teacher_en.md')]
+    numbers = [re.findall(r'\d+(?:\.\d+)?', row.replace('F_1', '')) for row in rows]
+    assert sorted(numbers[0]) == sorted(numbers[1]) and len(numbers[0]) > 2
+    for number in numbers[0]:  # each is a measured one, rounded
+        half = 0.5 * 10 ** -len(number.partition('.')[2])
+        assert any(abs(value - float(number)) <= half + 1e-9 for value in measured), f'{number} was not measured'
 
 
 def thief(submissions):

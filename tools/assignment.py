@@ -28,7 +28,8 @@ STUBS = {'zh': '# 在这里写你的代码\nraise NotImplementedError()', 'en': 
 TITLES = {'zh': '“{}”一节', 'en': 'section "{}"'}
 # what a student needs to work, without a network connection
 SHARED = ['utils.py', *sorted(f'data/{path.name}' for path in (notebooks.ROOT / 'data').glob('*.py')),
-          'environment.yml', 'LICENSE', 'LICENSE-CODE', 'data/imagenet_classes.txt', 'data/checksums.txt',
+          'img/real_hotdog.jpg', 'environment.yml', 'LICENSE', 'LICENSE-CODE', 'data/imagenet_classes.txt',
+          'data/checksums.txt',
           *(f'data/{line.split()[1]}' for line in (notebooks.ROOT / 'data' / 'checksums.txt').read_text().splitlines())]
 
 
@@ -125,6 +126,13 @@ def student_folder(folder, language):
         shutil.copy(name, target / name)
     for name in names(language):
         shutil.copy(folder / 'release' / name / f'{name}.ipynb', target)
+    page = page_of(language).with_stem('training_en' if language == 'en' else 'training')
+    training = notebooks.read_page(page)  # exercise 8 begins with it
+    for cell in training.cells:
+        if cell.cell_type == 'markdown':
+            cell.source = re.sub(r'^:(?:eq)?label:.*\n?', '', resolve(cell.source, language), flags=re.MULTILINE)
+    (target / CHAPTER).mkdir()
+    nbformat.write(training, target / page.with_suffix('.ipynb'))
     shutil.copy(SOURCES / ('student_en.md' if language == 'en' else 'student.md'), target / 'README.md')
 
 

@@ -189,7 +189,7 @@ def cached_views(record_file):
 
 
 def loss_of(record_file):
-    """Give the chapter's weighted loss: a miss costs twice a false alarm, whatever the share of hot dogs.
+    """Give the chapter's weighted loss: hot dogs count twice as much as all the rest, whatever their share.
 
     The weights are 1 on average, so that a learning rate means the same for every share of hot dogs.
     """

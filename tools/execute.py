@@ -51,7 +51,7 @@ def check_english(page, notebook):
         raise RuntimeError(f'{edition}, code cell {number}: not the code of {page}, change both alike')
 
 
-def run(notebook, page, seconds):
+def run(notebook, page, seconds, client_class=NotebookClient):
     """Execute all cells of a notebook in a fresh kernel and normalise its outputs.
 
     Raises RuntimeError with one sentence that names the notebook and the cell.
@@ -69,10 +69,10 @@ def run(notebook, page, seconds):
         def done(cell, cell_index, execute_reply):
             bar.update()
 
-        client = NotebookClient(notebook, timeout=seconds, record_timing=False, coalesce_streams=True,
-                                resources={'metadata': {'path': str(CHAPTER)}}, kernel_name='python3',
-                                extra_arguments=['--log-level=ERROR'],
-                                on_notebook_start=stop_at_once, on_cell_start=start, on_cell_executed=done)
+        client = client_class(notebook, timeout=seconds, record_timing=False, coalesce_streams=True,
+                              resources={'metadata': {'path': str(CHAPTER)}}, kernel_name='python3',
+                              extra_arguments=['--log-level=ERROR'],
+                              on_notebook_start=stop_at_once, on_cell_start=start, on_cell_executed=done)
         try:
             client.execute()
         except KeyboardInterrupt:

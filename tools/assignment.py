@@ -6,6 +6,7 @@ A source is a text notebook, one for each exercise and language. Code between `#
 `_build/assignment`: `zh` and `en`, a folder for the students of each language, `release`, their notebooks alone, and
 `gradebook.db`, nbgrader's gradebook without a student, which holds the hidden tests.
 """
+import functools
 import logging
 import os
 import re
@@ -44,23 +45,31 @@ def language_of(name):
     return 'en' if name.endswith('_en') else 'zh'
 
 
-def page_of(language):
-    """Give the book's exercise page of a language."""
-    page = CHAPTER / 'exercises.md'
+def page_of(language, name='exercises'):
+    """Give the book's page of that name in a language."""
+    page = CHAPTER / f'{name}.md'
     return notebooks.english(page) if language == 'en' else page
 
 
-def resolve(text, language):
-    """Replace d2lbook's references, which a notebook cannot show, by what they refer to."""
+@functools.cache
+def labelled():
+    """Give the titles of the chapter's sections and its equations, by their labels."""
     chapter = ''.join(path.read_text() for path in sorted(CHAPTER.glob('*.md')))
     titles = {label: title for title, label in re.findall(r'^#+ (.+)\n:label:`(\w+)`', chapter, re.MULTILINE)}
     equations = {label: body.strip()
                  for body, label in re.findall(r'\$\$(.+?)\$\$\n:eqlabel:`(\w+)`', chapter, re.DOTALL)}
+    return titles, equations
+
+
+def resolve(text, language):
+    """Replace d2lbook's references, which a notebook cannot show, by what they refer to, and leave out its labels."""
+    titles, equations = labelled()
     authors = {'zh': '{}等，{}', 'en': '{} et al., {}'}[language]
     text = re.sub(r' ?:numref:`(sec_\w+)` ?', lambda match: ' ' * (language == 'en')
                   + TITLES[language].format(titles[match[1]]) + ' ' * (language == 'en'), text)
     text = re.sub(r':eqref:`(\w+)`', lambda match: f'${equations[match[1]].rstrip(".。")}$', text)
     text = re.sub(r':cite:`(\w+)\.[\w.]*?(\d{4})`', lambda match: f'({authors.format(match[1], match[2])})', text)
+    text = re.sub(r'^:(?:eq)?label:.*\n?', '', text, flags=re.MULTILINE)
     return re.sub(r'```python \.\w+', '```python', text)
 
 
@@ -126,11 +135,11 @@ def student_folder(folder, language):
         shutil.copy(name, target / name)
     for name in names(language):
         shutil.copy(folder / 'release' / name / f'{name}.ipynb', target)
-    page = page_of(language).with_stem('training_en' if language == 'en' else 'training')
+    page = page_of(language, 'training')
     training = notebooks.read_page(page)  # exercise 8 begins with it
     for cell in training.cells:
         if cell.cell_type == 'markdown':
-            cell.source = re.sub(r'^:(?:eq)?label:.*\n?', '', resolve(cell.source, language), flags=re.MULTILINE)
+            cell.source = resolve(cell.source, language)
     (target / CHAPTER).mkdir()
     nbformat.write(training, target / page.with_suffix('.ipynb'))
     shutil.copy(SOURCES / ('student_en.md' if language == 'en' else 'student.md'), target / 'README.md')

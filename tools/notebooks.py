@@ -57,14 +57,16 @@ def chinese(page):
     return page.with_stem(page.stem.removesuffix('_en'))
 
 
+def tree(cell):
+    """Give a code cell's syntax tree as text: the same for cells that differ in comments and layout only."""
+    try:
+        return ast.dump(ast.parse(cell.source))
+    except SyntaxError:  # a magic command
+        return cell.source
+
+
 def difference(notebook, other):
     """Give the number of the first code cell in which two notebooks differ, else None; comments do not count."""
-    def tree(cell):
-        try:
-            return ast.dump(ast.parse(cell.source))
-        except SyntaxError:  # a magic command
-            return cell.source
-
     pairs = zip_longest(map(tree, code_cells(notebook)), map(tree, code_cells(other)))
     return next((number for number, (one, another) in enumerate(pairs, 1) if one != another), None)
 

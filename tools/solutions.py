@@ -4,7 +4,6 @@ The result is `_build/solutions/NAME.ipynb`; a solution that was executed as it 
 experiments print is kept in `assignments/results.json`, the source of the teacher's table. Names of exercises as
 arguments choose some of them. Exercise 8 takes the network that `make book` trained.
 """
-import ast
 import json
 import os
 import re
@@ -39,25 +38,27 @@ def code_digest(name):
     What the solution takes from `utils.py` and the data is not part of it.
     """
     cells = notebooks.code_cells(assignment.source_notebook(name))
-    return notebooks.digest(*(ast.dump(ast.parse(cell.source)) for cell in cells if not cell.metadata.nbgrader.grade))
+    return notebooks.digest(*(notebooks.tree(cell) for cell in cells if not cell.metadata.nbgrader.grade))
 
 
 def solve(name):
-    """Execute a solution unless that was done; return its path. Raises RuntimeError when a cell fails."""
+    """Execute a solution unless that was done; return its notebook. Raises RuntimeError when a cell fails."""
     notebook, path = assignment.source_notebook(name), FOLDER / f'{name}.ipynb'
     for cell in notebook.cells:
         cell.source = MARKS.sub('', cell.source)
         cell.metadata = nbformat.NotebookNode()
-    if path.exists() and notebooks.difference(notebook, nbformat.read(path, as_version=4)) is None:
-        return path
+    if path.exists():
+        done = nbformat.read(path, as_version=4)
+        if notebooks.difference(notebook, done) is None:
+            return done
     execute.run(notebook, assignment.SOURCES / f'{name}.md', None, Client)
     notebooks.write_atomically(path, nbformat.writes(notebook))
-    return path
+    return notebook
 
 
-def record(name, path):
+def record(name, notebook):
     """Keep what a solution printed, without the lines of single epochs, in the table of results."""
-    texts = [output.text for cell in notebooks.code_cells(nbformat.read(path, as_version=4)) for output in cell.outputs
+    texts = [output.text for cell in notebooks.code_cells(notebook) for output in cell.outputs
              if output.output_type == 'stream' and output.name == 'stdout']
     lines = [line for line in ''.join(texts).splitlines() if line and not line.startswith('epoch ')]
     with notebooks.exclusive():
@@ -75,9 +76,8 @@ def main():
             sys.exit(f'{name}: no such exercise, these are: {" ".join(assignment.names("zh"))}')
     try:
         for name in chosen:
-            path = solve(name)
-            record(name, path)
-            print(path)
+            record(name, solve(name))
+            print(FOLDER / f'{name}.ipynb')
     except (OSError, RuntimeError) as error:
         sys.exit(notebooks.sentence(error))
 

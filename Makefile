@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
 CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-cell-timeout 400
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 400
 JOBS ?= $(shell nproc)
 FORCE_OPTION := $(if $(FORCE),--force)
 export PYTHONWARNINGS := ignore:pkg_resources is deprecated
@@ -11,30 +11,30 @@ help: $(STAMP)  ## list these verbs (what make does by itself)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 $(STAMP):
-	@bash tools/setup.sh $@
+	@bash book/setup.sh $@
 
 book: $(STAMP)  ## execute and render the book; PHOTOS=folder takes your own pictures
-	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
-	@$(PYTHON) tools/render.py
+	@$(PYTHON) -m book.execute $(FORCE_OPTION)
+	@$(PYTHON) -m book.render
 
 pdf: $(STAMP)  ## make two PDFs, to which the site then links; needs TeX
-	@$(PYTHON) tools/render_pdf.py --check
-	@$(PYTHON) tools/execute.py $(FORCE_OPTION)
-	@$(PYTHON) tools/render_pdf.py
-	@$(PYTHON) tools/render.py
+	@$(PYTHON) -m book.render_pdf --check
+	@$(PYTHON) -m book.execute $(FORCE_OPTION)
+	@$(PYTHON) -m book.render_pdf
+	@$(PYTHON) -m book.render
 
 notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
-	@$(PYTHON) tools/execute.py --update $(FORCE_OPTION)
+	@$(PYTHON) -m book.execute --update $(FORCE_OPTION)
 	@$(MAKE) --no-print-directory diff
 
 diff: $(STAMP)  ## show what the executed notebooks say otherwise than the committed ones
 	@.venv/bin/nbdiff --sources --outputs HEAD $(CHAPTER) || echo 'no comparison: this is not a git checkout'
 
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
-	@$(PYTHON) tools/check_data.py $(if $(PHOTOS),"$$PHOTOS")
+	@$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
 
 links: $(STAMP)  ## check the book's links to other sites (needs a network)
-	@$(PYTHON) tools/check_links.py
+	@$(PYTHON) -m book.check_links
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	@.venv/bin/jupyter lab
@@ -49,19 +49,19 @@ test-all: test  ## also run the long tests
 	@$(PYTHON) -m pytest tests -m long
 
 assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out
-	@$(PYTHON) tools/assignment.py
+	@$(PYTHON) -m assignments.generate
 
 grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
-	@$(PYTHON) tools/grade.py "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
+	@$(PYTHON) -m assignments.grade "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
 
 solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
-	@$(PYTHON) tools/solutions.py $(NAMES)
+	@$(PYTHON) -m assignments.solutions $(NAMES)
 
 lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) tools/lock.py $(if $(UPGRADE),--upgrade)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m book.lock $(if $(UPGRADE),--upgrade)
 
 evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
-	@PYTHONPATH=. $(PYTHON) tools/evidence.py $(if $(PHOTOS),--photos "$(PHOTOS)")
+	@$(PYTHON) -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 demo-data: $(STAMP)  ## render the demo data set anew (hours)
 	@test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv

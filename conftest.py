@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import execute
-import notebooks
+from book import execute, notebooks
 
-sys.path.insert(0, str(Path(__file__).with_name('tests')))
+sys.path.insert(0, str(Path(__file__).with_name('tests') / 'book'))
 import nbval_gate  # noqa: E402
 
-os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(Path(__file__).with_name('tests') / 'guard'))
+os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(Path(__file__).with_name('tests') / 'book' / 'guard'))
 for setting in (*notebooks.SETTINGS, 'BOOK_CACHE', 'BOOK_MIRRORS', 'BOOK_OFFLINE'):
     os.environ.pop(setting, None)
 nbval_gate.install()

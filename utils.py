@@ -13,8 +13,10 @@ from mxnet.gluon import nn
 from sklearn import metrics
 from tqdm.auto import tqdm
 
-from data import imagenet, parameters, sources
-from data.batches import MEAN, STD, RecordIter  # noqa: F401 (the notebooks say utils.RecordIter)
+from hotdog import datasets, imagenet, parameters
+from hotdog.batches import MEAN, STD, RecordIter  # noqa: F401 (the pages say utils.RecordIter, and so on)
+from hotdog.datasets import CACHE, SPLITS, demo_set, labels, pictures  # noqa: F401
+from hotdog.imagenet import class_names  # noqa: F401
 
 demo = os.environ.get('DEMO', '').lower() not in ('0', 'false')  # False: the published data set, 690 MB to download
 photos = os.environ.get('PHOTOS') or None  # a folder of your own, train/CLASS/*.jpg and test/CLASS/*.jpg; from this one
@@ -45,15 +47,15 @@ def seed(number):
 
 
 def load_data():
-    """Return the data set that the settings choose (section 'The data set'); see `sources.DataSet`."""
+    """Return the data set that the settings choose (section 'The data set'); see `datasets.DataSet`."""
     if photos:
-        return sources.folder_set(sources.HERE.parent / os.path.expanduser(photos))
-    return sources.demo_set() if demo else sources.published_set()
+        return datasets.folder_set(datasets.HERE.parent / os.path.expanduser(photos))
+    return datasets.demo_set() if demo else datasets.published_set()
 
 
 def read_picture(file):
     """Read a picture as the network sees it: RGB, short side 256, the middle 224 x 224 pixels, uint8."""
-    pixels = np.asarray(sources.read_picture(file))
+    pixels = np.asarray(datasets.read_picture(file))
     return mx.image.center_crop(nd.array(pixels, dtype='uint8'), (224, 224))[0]
 
 
@@ -81,7 +83,7 @@ def parameter_file(name, must_exist=False):
     Raises FileNotFoundError or ValueError when the file must exist, and does not or is damaged.
     """
     data = load_data()
-    path = sources.CACHE / f'{name}-{source_model}-{data.name}.params'
+    path = datasets.CACHE / f'{name}-{source_model}-{data.name}.params'
     if must_exist:
         parameters.check(path, new_net(len(data.classes)))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,7 @@ def pretrained_net(ctx=mx.cpu()):
     Raises ConnectionError when the model zoo's weights cannot be fetched, and ValueError when it has no such model.
     """
     try:
-        return imagenet.pretrained(source_model, ctx, sources.DOWNLOADS)
+        return imagenet.pretrained(source_model, ctx, datasets.DOWNLOADS)
     except ConnectionError as error:
         raise ConnectionError(f"{error}, or set source_model = 'squeezenet1_1' in utils.py") from None
 
@@ -154,7 +156,7 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
         for epoch in range(1, num_epochs + 1):
             start, total, correct, count = time.time(), 0.0, 0, 0
             batches = tqdm(train_iter, desc=f'epoch {epoch}', unit='batch', leave=False,
-                           disable=sources.QUIET)
+                           disable=datasets.QUIET)
             for number, (data, label) in enumerate(batches, 1):
                 batch_loss, batch_correct, real = _step(data, label, net, loss, trainer, devices)
                 if not np.isfinite(batch_loss):

@@ -1,0 +1,1 @@
+"""The exercises, and the programs that make and grade them."""

@@ -30,7 +30,7 @@ TITLES = {'zh': '“{}”一节', 'en': 'section "{}"'}
 # what a student needs to work, without a network connection
 SHARED = ['utils.py', *sorted(f'hotdog/{path.name}' for path in (notebooks.ROOT / 'hotdog').glob('*.py')),
           'img/real_hotdog.jpg', 'environment.yml', 'LICENSE', 'LICENSE-CODE', 'data/imagenet_classes.txt',
-          'data/checksums.txt',
+          'data/checksums.txt', 'data/registry.txt',
           *(f'data/{line.split()[1]}' for line in (notebooks.ROOT / 'data' / 'checksums.txt').read_text().splitlines())]
 
 

@@ -3,7 +3,7 @@ import os
 
 import mxnet as mx
 
-from hotdog import imagenet, datasets
+from hotdog import imagenet, records
 
 MEAN, STD = 255 * imagenet.MEAN, 255 * imagenet.STD  # of the pixels that the source models were trained with
 
@@ -18,14 +18,14 @@ class RecordIter:
     """
 
     def __init__(self, record_file, batch_size=32, augment=False):
-        self.count, self.augment, self.epoch = len(datasets.labels(record_file)), augment, 0
+        self.count, self.augment, self.epoch = len(records.labels(record_file)), augment, 0
         self.options = dict(path_imgrec=str(record_file), batch_size=min(batch_size, self.count),
                             data_shape=(3, 224, 224), resize=256, round_batch=False, preprocess_threads=2,
                             prefetch_buffer=1,  # MXNet never frees what lies there at the end (its issue 15218)
                             verbose=False)
         for c, mean, std in zip('rgb', MEAN, STD):
             self.options.update({f'mean_{c}': float(mean), f'std_{c}': float(std)})
-        index = os.path.splitext(record_file)[0] + '.idx'
+        index = records.index_of(record_file)
         if augment and os.path.exists(index):  # without it, only pictures that lie near each other are shuffled
             self.options['path_imgidx'] = index
 

@@ -1,4 +1,4 @@
-"""Write files and folders so that they are there whole or not at all, and tell one content from another."""
+"""Write files and folders so that they are there whole or not at all, and tell damaged ones from good ones."""
 import errno
 import hashlib
 import shutil
@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
+
+DATA = Path(__file__).resolve().parents[1] / 'data'
+CACHE = DATA / 'cache'  # what the notebooks write
 
 
 @contextmanager
@@ -42,6 +45,24 @@ def digest(path):
     """Return the SHA-256 of a file's content, 64 hexadecimal digits."""
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def write_checksums(folder):
+    """List the SHA-256 of every file of a folder in its `checksums.txt`, as `sha256sum` does."""
+    lines = [f'{digest(path)}  {path.name}\n' for path in sorted(folder.iterdir())]
+    (folder / 'checksums.txt').write_text(''.join(lines))
+
+
+def first_damaged(folder):
+    """Return the first file of a folder that is not what its `checksums.txt` says, else None."""
+    listing = folder / 'checksums.txt'
+    if not listing.is_file():
+        return listing
+    for line in listing.read_text().splitlines():
+        checksum, _, name = line.partition('  ')
+        if not (folder / name).is_file() or digest(folder / name) != checksum:
+            return folder / name
+    return None
 
 
 def _remove(path):

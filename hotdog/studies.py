@@ -30,7 +30,7 @@ from tqdm import tqdm
 import utils
 from hotdog import imagenet, datasets
 
-TABLE = datasets.HERE / 'evidence.csv'
+TABLE = datasets.DATA / 'evidence.csv'
 GRID = (0.0005, 0.002, 0.008, 0.032)  # learning rates, the same for every method
 BATCH, STEPS = 32, 19  # pictures of an update, updates of an epoch on all pictures
 EPOCHS, LONG = 4, 32  # of every method, and of training from scratch until it converges
@@ -152,7 +152,7 @@ def chosen_rate(rows, run):
 
 def fingerprint():
     """Name the demo data by the first digits of a hash."""
-    return hashlib.sha256((datasets.HERE / 'checksums.txt').read_bytes()).hexdigest()[:8]
+    return hashlib.sha256((datasets.DATA / 'checksums.txt').read_bytes()).hexdigest()[:8]
 
 
 def parameter_folder():
@@ -193,7 +193,7 @@ def loss_of(record_file):
 
     The weights are 1 on average, so that a learning rate means the same for every share of hot dogs.
     """
-    labels = datasets.labels(record_file)
+    labels = utils.labels(record_file)
     w = 2 * (labels == 0).sum() / (labels == 1).sum()
     mean = 1 + (w - 1) * (labels == 1).mean()
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
@@ -274,7 +274,7 @@ def subset(record_file, pictures, seed, folder):
 
     With one seed, each smaller set is part of every larger one.
     """
-    labels = datasets.labels(record_file)
+    labels = utils.labels(record_file)
     order = random.Random(seed).sample(range(len(labels)), len(labels))
     keep = {i for label in (0, 1) for i in [i for i in order if labels[i] == label][:pictures]}
     path, reader = folder / f'subset-{pictures}-{seed}.rec', recordio.MXRecordIO(str(record_file), 'r')
@@ -372,7 +372,7 @@ def compare(rows, method, other, split='test'):
     found = {'difference': mean, 'seeds': (mean - half, mean + half), 'p': stats.ttest_1samp(difference, 0).pvalue}
     if split != 'photos':
         gain = np.subtract(*(np.mean([right_answers(row) for row in group], axis=0) for group in (one, two)))
-        labels = datasets.labels(getattr(datasets.demo_set(), split))
+        labels = utils.labels(getattr(datasets.demo_set(), split))
         over = stats.bootstrap((gain[labels == 0], gain[labels == 1]), mean_of_classes, random_state=0,
                                method='percentile', vectorized=True)
         found['pictures'] = tuple(over.confidence_interval)
@@ -457,7 +457,7 @@ def answers(row):
 
 def right_answers(row):
     """Say for each picture of a row's split whether the answer is right, (count,); not for the photographs."""
-    return answers(row) == datasets.labels(getattr(datasets.demo_set(), row['split']))
+    return answers(row) == utils.labels(getattr(datasets.demo_set(), row['split']))
 
 
 def complete(rows, photos=None, table=TABLE, limit=None):

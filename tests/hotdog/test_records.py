@@ -1,143 +1,87 @@
-"""RecordIO and parameter files: our reader and writer against MXNet's own, and what is said of damaged files."""
+"""RecordIO files: what is written and read, against MXNet and Pillow."""
 import io
-import struct
-from contextlib import closing
+import itertools
 
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import nd, recordio
-from mxnet.gluon.model_zoo import vision
+from mxnet import recordio
 from PIL import Image
 
 import utils
-from hotdog import parameters, records, datasets
+from hotdog import records
 
-MAGIC = struct.pack('<I', 0xced7230a)
-CONTENTS = [b'', b'a', b'abcd', MAGIC, b'1234' + MAGIC + b'56', b'123' + MAGIC, MAGIC * 3 + b'7', b'x' * 1001]
-DEMO = datasets.HERE / 'demo_validation.rec'
+DEMO = utils.DATA / 'demo_validation.rec'
 
 
-@pytest.fixture
-def small(tmp_path):
-    """The first five pictures of the demo data, with an index."""
-    with closing(records.Writer(tmp_path / 'small.rec')) as writer:
-        for _, sample in zip(range(5), records.samples(DEMO)):
-            writer.add(*sample)
-    return tmp_path / 'small.rec'
+def crop(pixels):
+    top, left = ((side - 224) // 2 for side in pixels.shape[:2])
+    return pixels[top:top + 224, left:left + 224]
 
 
-def test_what_mxnet_writes_is_read(tmp_path):
-    writer = recordio.MXRecordIO(str(tmp_path / 'a.rec'), 'w')
-    for content in CONTENTS:
-        writer.write(content)
-    writer.close()
-    assert [content for _, content in records.read(tmp_path / 'a.rec')] == CONTENTS
+def test_what_is_written_is_read_by_mxnet(tmp_path):
+    samples = list(itertools.islice(records.samples(DEMO), 5))
+    records.write(tmp_path / 'a.rec', samples)
+    reader = recordio.MXIndexedRecordIO(str(tmp_path / 'a.idx'), str(tmp_path / 'a.rec'), 'r')
+    for number in (4, 0, 2):
+        header, encoded = recordio.unpack(reader.read_idx(number))
+        assert (int(header.label), encoded) == samples[number]
+    assert list(records.samples(tmp_path / 'a.rec')) == samples
+    assert records.labels(tmp_path / 'a.rec').tolist() == [label for label, _ in samples]
+    assert len(records.pictures(tmp_path / 'a.rec')) == 5 and len(records.pictures(tmp_path / 'a.rec', 2)) == 2
 
 
-def test_what_is_written_is_what_mxnet_writes(tmp_path):
-    with closing(records.Writer(tmp_path / 'ours.rec')) as ours:
-        for number, content in enumerate(CONTENTS):
-            ours.add(number, content)
-    theirs = recordio.MXIndexedRecordIO(str(tmp_path / 'theirs.idx'), str(tmp_path / 'theirs.rec'), 'w')
-    for number, content in enumerate(CONTENTS):
-        theirs.write_idx(number, recordio.pack(recordio.IRHeader(0, number, number, 0), content))
-    theirs.close()
-    for suffix in ('rec', 'idx'):
-        assert (tmp_path / f'ours.{suffix}').read_bytes() == (tmp_path / f'theirs.{suffix}').read_bytes()
+def test_a_full_disk_is_an_os_error(tmp_path):
+    with pytest.raises(OSError, match='No space left'):
+        records.write('/dev/full', [(1, b'x' * 100_000)])
 
 
-def test_the_demo_data_is_read_as_mxnet_reads_it():
-    reader = recordio.MXRecordIO(str(DEMO), 'r')
-    for label, encoded in records.samples(DEMO):
-        header, content = recordio.unpack(reader.read())
-        assert (header.label, content) == (label, encoded)
-    assert reader.read() is None
+@pytest.mark.parametrize('orientation', [1, 6])
+def test_mxnet_sees_a_picture_as_pillow_does(tmp_path, orientation):
+    """A picture with smooth colours, turned by its EXIF entry or not, goes both ways to the same pixels."""
+    x, y = np.meshgrid(np.linspace(0, 255, 260), np.linspace(0, 255, 256))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.stack([x, y, 255 - x], 2).astype('uint8')).save(jpeg := io.BytesIO(), 'JPEG', exif=exif)
+    records.write(tmp_path / 'a.rec', [(1, jpeg.getvalue())])
+    data, _ = next(iter(utils.RecordIter(tmp_path / 'a.rec', 1)))
+    assert np.array_equal(utils.denormalise(data[0]), crop(records.pictures(tmp_path / 'a.rec')[0][0]))
 
 
-def test_a_label_may_be_an_array_of_one(tmp_path):
-    writer = recordio.MXRecordIO(str(tmp_path / 'a.rec'), 'w')
-    for label in ([1.0], [0.0], 2):
-        writer.write(recordio.pack(recordio.IRHeader(0, label, 0, 0), b'picture'))
-    writer.close()
-    assert list(records.samples(tmp_path / 'a.rec')) == [(1, b'picture'), (0, b'picture'), (2, b'picture')]
-
-
-@pytest.mark.parametrize('damage, sentence', [
-    (lambda content: content[:-20_000], 'no whole record at byte'), (lambda content: content + b'abc', 'no whole rec'),
-    (lambda content: bytes(len(content)), 'no whole record at byte 0'), (lambda content: b'', 'holds no pictures'),
-    (lambda content: b'<html>Please log in</html>', 'no whole record at byte 0'),
-    (lambda content: content[:3000] + content[3100:], 'no whole record at byte'),
-    (lambda content: content[:32] + b'text' + content[36:], 'picture 1 cannot be read, it is no whole JPEG'),
-    (lambda content: content[:12] + struct.pack('<f', np.nan) + content[16:], 'no whole number as its label')])
-def test_17_a_damaged_record_file_is_refused_before_mxnet_sees_it(small, damage, sentence):
-    small.write_bytes(damage(small.read_bytes()))
-    with pytest.raises(ValueError, match=sentence) as caught:
-        utils.RecordIter(small, 4)
-    assert str(small) in str(caught.value)
-
-
-def test_a_picture_that_mxnet_would_decode_otherwise_is_refused(tmp_path):
-    """One changed byte in the table of a JPEG's codes: neither decoder complains, and each makes its own picture."""
-    with Image.open('img/real_hotdog.jpg') as picture:
-        picture.convert('RGB').resize((256, 256)).save(content := io.BytesIO(), 'JPEG', quality=95)
-    damaged = bytearray(content.getvalue())
-    damaged[damaged.index(b'\xff\xc4') + 26] = 7
-    Image.open(io.BytesIO(damaged)).load()
-    with closing(records.Writer(tmp_path / 'a.rec')) as writer:
-        writer.add(0, content.getvalue())
-        writer.add(0, bytes(damaged))
-    with pytest.raises(ValueError, match='picture 2 cannot be read, .*MXNet and Pillow decode it to different pixels'):
-        utils.RecordIter(tmp_path / 'a.rec', 2)
-
-
-@pytest.mark.parametrize('text', ['', 'hello\n', '0\t0\n', '0\t0\n1\t99999999\n', '0 0\n', '-1\t0\n'])
-def test_17_a_damaged_index_is_refused(small, text):
-    """An index that is empty or text ends MXNet's process; without any, pictures are shuffled nearby only."""
-    small.with_suffix('.idx').write_text(text)
-    with pytest.raises(ValueError, match='small.idx is damaged: it does not list the records of .*; delete it'):
-        utils.RecordIter(small, 4, augment=True)
-    small.with_suffix('.idx').unlink()
-    assert sum(len(y) for _, y in utils.RecordIter(small, 4, augment=True)) == 5
+def test_batches_are_normalised_by_the_formula():
+    data, _ = next(iter(utils.RecordIter(DEMO, batch_size=4)))
+    for x, (pixels, _) in zip(data, records.pictures(DEMO, 4)):
+        expected = (crop(pixels) / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        assert np.allclose(x.as_in_context(mx.cpu()).asnumpy(), expected.transpose(2, 0, 1), atol=1e-5)
 
 
 @pytest.fixture
-def saved(tmp_path):
-    net = utils.new_net(2)
-    net.initialize(mx.init.Xavier())
-    net(nd.zeros((1, 3, 224, 224)))
-    net.save_parameters(str(tmp_path / 'net.params'))
-    return tmp_path / 'net.params'
+def ten(tmp_path):
+    """Ten grey pictures, each of its own brightness, label 1 for the bright half."""
+    def jpeg(level):
+        Image.new('RGB', (300, 260), (level,) * 3).save(file := io.BytesIO(), 'JPEG')
+        return file.getvalue()
+    records.write(tmp_path / 'grey.rec', [(i // 5, jpeg(25 * i)) for i in range(10)])
+    return tmp_path / 'grey.rec'
 
 
-def test_parameters_are_read_as_mxnet_reads_them(saved):
-    arrays, expected = parameters.read(saved), nd.load(str(saved))
-    assert list(arrays) == list(expected) and len(arrays) == 52
-    assert all(np.array_equal(array, expected[name].asnumpy()) for name, array in arrays.items())
-    parameters.check(saved, utils.new_net(2))
+@pytest.mark.parametrize('augment', [False, True])
+@pytest.mark.parametrize('batch_size', [1, 3, 10, 64])
+def test_every_epoch_has_every_picture_once(ten, batch_size, augment):
+    data_iter = utils.RecordIter(ten, batch_size, augment)
+    for _ in range(3):
+        labels = [y.asnumpy() for _, y in data_iter]
+        assert sorted(np.concatenate(labels)) == [0] * 5 + [1] * 5 and len(labels) == len(data_iter)
 
 
-@pytest.mark.parametrize('damage, sentence', [
-    (lambda content: content[:-1], 'ends too early'), (lambda content: content[:100_000], 'ends too early'),
-    (lambda content: b'', 'ends too early'), (lambda content: content + b'x', 'does not end after'),
-    (lambda content: b'<html>' * 1000, 'does not begin like one'),
-    (lambda content: content[:400] + struct.pack('<f', np.inf) + content[404:], 'not finite')])
-def test_17_a_damaged_parameter_file_is_refused(saved, damage, sentence):
-    saved.write_bytes(damage(saved.read_bytes()))
-    with pytest.raises(ValueError, match=f'net.params is no whole .*{sentence}.*: run the notebook training again'):
-        parameters.check(saved, utils.new_net(2))
+def test_a_batch_that_is_kept_stays_as_it_was(ten):
+    kept = [*utils.RecordIter(ten, 2)]
+    brightness = [float(x.mean().asscalar()) for batch, _ in kept for x in batch]
+    assert brightness == sorted(brightness) and len(set(brightness)) == 10
 
 
-def test_17_parameters_of_other_classes_are_refused(saved):
-    with pytest.raises(ValueError, match=r'net.params is of a network with other classes or layers, its '
-                                         r'output.0.weight has the shape \(2, 512, 1, 1\): run the notebook'):
-        parameters.check(saved, utils.new_net(3))
-
-
-def test_17_parameters_of_another_layout_are_refused(saved):
-    net = utils.new_net(2)
-    net.features[0].weight._shape = (64, 0, 5, 5)
-    with pytest.raises(ValueError, match='its features.0.weight has the shape .*: run the notebook training again'):
-        parameters.check(saved, net)
-    with pytest.raises(ValueError, match='net.params is of another kind of network: run the notebook training again'):
-        parameters.check(saved, vision.resnet18_v2(classes=2))
+def test_augmentation_is_the_same_on_every_run_and_another_in_every_epoch(ten):
+    one, two = (utils.RecordIter(ten, 10, augment=True) for _ in range(2))
+    first, second = (next(iter(data_iter))[0].asnumpy() for data_iter in (one, two))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, next(iter(one))[0].asnumpy())

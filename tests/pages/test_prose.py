@@ -72,7 +72,7 @@ class Outputs:
 
     def counts(self, split):
         """Give the number of negatives and positives of a split."""
-        labels = utils.datasets.labels(getattr(utils.datasets.demo_set(), split))
+        labels = utils.labels(getattr(utils.datasets.demo_set(), split))
         return np.bincount(labels.astype(int)).tolist()
 
 

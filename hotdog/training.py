@@ -1,0 +1,86 @@
+"""Train networks, let them predict, and mark their answers."""
+import time
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon, nd
+from sklearn import metrics
+from tqdm import tqdm
+
+
+def predict(data_iter, net, ctx=mx.cpu()):
+    """Return the probabilities (n, classes) and labels (n,) of all pictures."""
+    probabilities, labels = [], []
+    for data, label in data_iter:
+        probabilities.append(nd.softmax(net(data.as_in_context(ctx))).asnumpy())
+        labels.append(label.asnumpy().astype(int))
+    return np.concatenate(probabilities), np.concatenate(labels)
+
+
+def scores(labels, predicted):
+    """Return accuracy, precision, recall and F1, to three places: of class 1 of two, or the mean of more classes."""
+    average = 'binary' if max(labels.max(), predicted.max()) < 2 else 'macro'
+    values = metrics.precision_recall_fscore_support(labels, predicted, average=average, zero_division=0)
+    names = ('accuracy', 'precision', 'recall', 'f1')
+    return {name: round(float(value), 3) for name, value in zip(names, ((labels == predicted).mean(), *values))}
+
+
+def evaluate(data_iter, net, ctx=mx.cpu()):
+    """Return the network's accuracy, precision, recall and F1 on all pictures of the iterator."""
+    probabilities, labels = predict(data_iter, net, ctx)
+    return scores(labels, probabilities.argmax(axis=1))
+
+
+def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
+    """Train on one device or a list of devices; print a line an epoch and return the history, a list of values a name.
+
+    `loss(outputs, labels)` gives one value a picture. Ctrl-C stops early and keeps the history. Raises
+    FloatingPointError when the loss is not finite, naming epoch and batch, and MemoryError.
+    """
+    devices = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
+    history = {name: [] for name in ('loss', 'train_accuracy', 'accuracy', 'precision', 'recall', 'f1', 'rate')}
+    try:
+        for epoch in range(1, num_epochs + 1):
+            values = _train_epoch(train_iter, net, loss, trainer, devices, epoch)
+            values.update(evaluate(val_iter, net, devices[0]))
+            for name, value in values.items():
+                history[name].append(value)
+            print('epoch {epoch}: loss {loss:.3f}, train acc {train_accuracy:.3f}, val acc {accuracy:.3f}, precision '
+                  '{precision:.3f}, recall {recall:.3f}, {rate:.0f} images/s'.format(epoch=epoch, **values))
+    except mx.MXNetError as error:
+        if 'out of memory' in str(error) or 'bad_alloc' in str(error):
+            raise MemoryError(f'{devices[0]} has too little memory: choose a smaller batch_size') from None
+        raise
+    except KeyboardInterrupt:
+        print(f'stopped after {len(history["loss"])} epochs')
+    return history
+
+
+def _train_epoch(train_iter, net, loss, trainer, devices, epoch):
+    """Return the mean loss and the accuracy of one epoch on the training pictures, and its pictures a second."""
+    start, total, correct, count = time.time(), 0.0, 0, 0
+    for number, (data, label) in enumerate(tqdm(train_iter, f'epoch {epoch}', unit='batch', leave=False), 1):
+        batch_loss, batch_correct = _step(data, label, net, loss, trainer, devices)
+        if not np.isfinite(batch_loss):
+            raise FloatingPointError(f'the loss is {batch_loss} in epoch {epoch}, batch {number}: '
+                                     'choose a smaller learning_rate')
+        total, correct, count = total + batch_loss, correct + batch_correct, count + len(data)
+    return {'loss': total / count, 'train_accuracy': correct / count, 'rate': count / (time.time() - start)}
+
+
+def _step(data, label, net, loss, trainer, devices):
+    """Update the network on one batch; return the summed loss and the number of right answers."""
+    size, spare = len(data), max(0, len(devices) - len(data))
+    weight = nd.array([1] * size + [0] * spare)  # a device without a picture gets one that counts nothing
+    if spare:
+        data, label = (nd.concat(part, *[part[:1]] * spare, dim=0) for part in (data, label))
+    data, label, weight = (gluon.utils.split_and_load(part, devices, even_split=False)
+                           for part in (data, label, weight))
+    with autograd.record():
+        outputs = [net(x) for x in data]
+        losses = [loss(out, y) * w for out, y, w in zip(outputs, label, weight)]
+    autograd.backward(losses)
+    trainer.step(size)
+    correct = sum(float(((out.argmax(axis=1) == y) * w).sum().asscalar())
+                  for out, y, w in zip(outputs, label, weight))
+    return sum(float(part.sum().asscalar()) for part in losses), correct

@@ -149,7 +149,7 @@ def readable(pictures, split, faults, first):
     mixed = random.Random(0).sample(pictures[split], len(pictures[split]))  # readers shuffle nearby records only
     with ThreadPool() as pool:
         encoded = pool.imap(_encoded, [path for path, _ in mixed])
-        for (path, label), (jpeg, fault) in zip(mixed, tqdm(encoded, f'reading {split}', len(mixed), unit='picture')):
+        for (jpeg, fault), (path, label) in zip(tqdm(encoded, f'reading {split}', len(mixed), unit='picture'), mixed):
             if fault:
                 faults.append(f'{shown(path)}: {fault}')
                 continue

@@ -1,7 +1,25 @@
-"""The test of the shipped network comes after the chapter's notebooks, where both run, to compare with what they made.
-"""
+"""What tests of the library share; the test of the shipped network comes last, to see what the notebooks trained."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from hotdog import downloads
 
 
 def pytest_collection_modifyitems(items):
-    """Move the test to the end."""
+    """Move that test to the end, behind the chapter's notebooks."""
     items.sort(key=lambda item: item.name == 'test_the_shipped_network_is_what_the_page_trains')
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Make a folder of photographs, two classes in two splits, and keep what is packed beside it."""
+    monkeypatch.setattr(downloads, 'FOLDER', tmp_path / 'cache')
+    draw = np.random.default_rng(0)
+    for split, count in (('train', 10), ('test', 3)):
+        for name in ('cat', 'not_cat'):
+            (tmp_path / 'photos' / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = draw.integers(0, 255, (30, 40, 3)).astype('uint8')
+                Image.fromarray(pixels).resize((160, 120)).save(tmp_path / 'photos' / split / name / f'{i}.png')
+    return tmp_path / 'photos'

@@ -1,9 +1,11 @@
 """What tests of the library share; the test of the shipped network comes last, to see what the notebooks trained."""
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from hotdog import downloads
+from hotdog import downloads, records
 
 
 def pytest_collection_modifyitems(items):
@@ -23,3 +25,13 @@ def folder(tmp_path, monkeypatch):
                 pixels = draw.integers(0, 255, (30, 40, 3)).astype('uint8')
                 Image.fromarray(pixels).resize((160, 120)).save(tmp_path / 'photos' / split / name / f'{i}.png')
     return tmp_path / 'photos'
+
+
+@pytest.fixture
+def record_file(tmp_path):
+    """Pack ten grey pictures, each of its own brightness, label 1 for the bright half."""
+    def jpeg(level):
+        Image.new('RGB', (300, 260), (level,) * 3).save(file := io.BytesIO(), 'JPEG')
+        return file.getvalue()
+    records.write(tmp_path / 'grey.rec', [(i // 5, jpeg(25 * i)) for i in range(10)])
+    return tmp_path / 'grey.rec'

@@ -56,33 +56,23 @@ def test_batches_are_normalised_by_the_formula():
         assert np.allclose(x.as_in_context(mx.cpu()).asnumpy(), expected.transpose(2, 0, 1), atol=1e-5)
 
 
-@pytest.fixture
-def ten(tmp_path):
-    """Ten grey pictures, each of its own brightness, label 1 for the bright half."""
-    def jpeg(level):
-        Image.new('RGB', (300, 260), (level,) * 3).save(file := io.BytesIO(), 'JPEG')
-        return file.getvalue()
-    records.write(tmp_path / 'grey.rec', [(i // 5, jpeg(25 * i)) for i in range(10)])
-    return tmp_path / 'grey.rec'
-
-
 @pytest.mark.parametrize('augment', [False, True])
 @pytest.mark.parametrize('batch_size', [1, 3, 10, 64])
-def test_every_epoch_has_every_picture_once(ten, batch_size, augment):
-    data_iter = utils.RecordIter(ten, batch_size, augment)
+def test_every_epoch_has_every_picture_once(record_file, batch_size, augment):
+    data_iter = utils.RecordIter(record_file, batch_size, augment)
     for _ in range(3):
         labels = [y.asnumpy() for _, y in data_iter]
         assert sorted(np.concatenate(labels)) == [0] * 5 + [1] * 5 and len(labels) == len(data_iter)
 
 
-def test_a_batch_that_is_kept_stays_as_it_was(ten):
-    kept = [*utils.RecordIter(ten, 2)]
+def test_a_batch_that_is_kept_stays_as_it_was(record_file):
+    kept = [*utils.RecordIter(record_file, 2)]
     brightness = [float(x.mean().asscalar()) for batch, _ in kept for x in batch]
     assert brightness == sorted(brightness) and len(set(brightness)) == 10
 
 
-def test_augmentation_is_the_same_on_every_run_and_another_in_every_epoch(ten):
-    one, two = (utils.RecordIter(ten, 10, augment=True) for _ in range(2))
+def test_augmentation_is_the_same_on_every_run_and_another_in_every_epoch(record_file):
+    one, two = (utils.RecordIter(record_file, 10, augment=True) for _ in range(2))
     first, second = (next(iter(data_iter))[0].asnumpy() for data_iter in (one, two))
     assert np.array_equal(first, second)
     assert not np.array_equal(first, next(iter(one))[0].asnumpy())

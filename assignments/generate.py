@@ -28,7 +28,7 @@ FOLDER = Path('_build', 'assignment')
 PROGRAMS = ('nbgrader_config.py', 'sandbox.py', 'run_notebook.py')  # what nbgrader's commands need in a course folder
 FILES = ('utils.py', 'environment.yml', 'LICENSE', 'LICENSE-CODE')  # what students need
 FOLDERS = ('hotdog', 'data', 'img')
-LEFT_OUT = shutil.ignore_patterns('__pycache__', 'cache', '*.md', '*.zip', 'not_hotdog_*.rec', '*.svg', '*.csv')
+LEFT_OUT = shutil.ignore_patterns('__pycache__', 'cache', '*.md', '*.zip', 'not_hotdog_*.rec', '*.svg')
 TITLES = {'zh': '“{}”一节', 'en': ' section "{}" '}
 AUTHORS = {'zh': '({}等，{})', 'en': '({} et al., {})'}
 
@@ -117,7 +117,7 @@ def fingerprint():
     """Return a hash of everything that the exercises are made from."""
     files = [Path(name) for name in (*FILES, 'requirements.lock')]
     for folder in (SOURCES, CHAPTER, *FOLDERS):
-        files += [path for path in Path(folder).glob('*.*') if path.suffix not in ('.ipynb', '.json', '.csv')]
+        files += [path for path in Path(folder).glob('*.*') if path.suffix not in ('.ipynb', '.json')]
     return hashlib.sha256(repr([(str(path), digest(path)) for path in sorted(files)]).encode()).hexdigest()
 
 

@@ -83,7 +83,7 @@ def check_isolation():
         subprocess.run(test, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         reason = getattr(error, 'stderr', None) or 'is it installed? Debian: apt-get install bubblewrap'
-        raise RuntimeError(f"bubblewrap cannot lock up a program here ({reason.strip()[-200:]}): the students' programs "
+        raise RuntimeError(f'bubblewrap cannot lock up a program here ({reason.strip()[-200:]}): what students wrote '
                            'could read and delete your files. In a container or a virtual machine that holds nothing '
                            'else, add ISOLATION=none') from None
 

@@ -17,11 +17,12 @@ RUNNER = str(Path(__file__).resolve().with_name('run_notebook.py'))
 HOME = '/student'  # where the kernel works, in memory alone
 BOOK = '/book'  # where it finds utils.py and the data
 NOBODY = 65534  # the user whom a kernel runs as when root grades: no limit on processes binds root
-ENVIRONMENT = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',  # as in the book
-               'OMP_WAIT_POLICY': 'PASSIVE', 'MPLBACKEND': 'agg', 'TQDM_DISABLE': '1', 'LANG': 'C.UTF-8',
-               'USER': 'student', 'NBGRADER_EXECUTION': 'autograde',
+ENVIRONMENT = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',
+               'OMP_WAIT_POLICY': 'PASSIVE', 'PYTHONHASHSEED': '0', 'MPLBACKEND': 'agg', 'TQDM_DISABLE': '1',
+               'LANG': 'C.UTF-8', 'USER': 'student', 'NBGRADER_EXECUTION': 'autograde',
                'PATH': os.pathsep.join([str(Path(sys.executable).parent), '/usr/bin', '/bin'])}
-REASONS = {'zh': {'time': '运行超过了时限，已被终止；后面的单元格没有运行。', 'dead': '内核中途退出；后面的单元格没有运行。',
+REASONS = {'zh': {'time': '运行超过了时限，已被终止；后面的单元格没有运行。',
+                  'dead': '内核中途退出；后面的单元格没有运行。',
                   'output': '输出太多，已被终止；后面的单元格没有运行。'},
            'en': {'time': 'It ran too long and was stopped; the cells after it did not run.',
                   'dead': 'The kernel died; the cells after it did not run.',
@@ -86,7 +87,7 @@ class SandboxedExecute(NbGraderPreprocessor):
         """Return the report of `run_notebook.py`, or one that says that the program died."""
         limits = [str(limit) for limit in (self.cell_seconds, self.notebook_seconds, self.output_bytes)]
         with tempfile.TemporaryFile('w+') as source, tempfile.TemporaryFile('w+') as report:
-            json.dump([cell.source for cell in nb.cells if cell.cell_type == 'code'], source)  # no tags: they skip cells
+            json.dump([cell.source for cell in nb.cells if cell.cell_type == 'code'], source)  # a tag may skip one
             source.seek(0)
             process = subprocess.Popen([*command(book, self.isolated), sys.executable, RUNNER, *limits], stdin=source,
                                        stdout=report, stderr=subprocess.DEVNULL, start_new_session=True)

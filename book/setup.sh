@@ -25,15 +25,17 @@ done
 
 rm -rf .venv
 trap '[ -e "$1" ] || { rm -rf .venv; echo "make: .venv is not set up, see above; is there a network?" >&2; }' EXIT
-set -x
 if [ "$python" ]; then
+    set -x
     "$python" -m venv .venv
     # pip itself first: Debian 12's cannot build one of the packages
     sed -n '/^pip==/,/[^\\]$/p' requirements.lock | .venv/bin/pip install -q --require-hashes -r /dev/stdin
     .venv/bin/pip install -q --require-hashes --no-deps -r requirements.lock
 else
+    set -x
     uv venv --python 3.11 .venv
     uv pip sync --python .venv/bin/python --require-hashes requirements.lock
 fi
 ln -s "$(.venv/bin/python -c 'import pypandoc; print(pypandoc.get_pandoc_path())')" .venv/bin/pandoc
+{ set +x; } 2> /dev/null
 touch "$1"

@@ -24,7 +24,11 @@ done
     fail 'Python 3.11 with its module venv is missing: install python3.11-venv (Debian 12: python3-venv) or uv'
 
 rm -rf .venv
-trap '[ -e "$1" ] || { rm -rf .venv; echo "make: .venv is not set up, see above; is there a network?" >&2; }' EXIT
+finish() {
+    { set +x; } 2> /dev/null
+    [ -e "$1" ] || { rm -rf .venv; fail '.venv is not set up, see above; is there a network?'; }
+}
+trap 'finish "$1"' EXIT
 if [ "$python" ]; then
     set -x
     "$python" -m venv .venv
@@ -37,5 +41,4 @@ else
     uv pip sync --python .venv/bin/python --require-hashes requirements.lock
 fi
 ln -s "$(.venv/bin/python -c 'import pypandoc; print(pypandoc.get_pandoc_path())')" .venv/bin/pandoc
-{ set +x; } 2> /dev/null
 touch "$1"

@@ -57,8 +57,10 @@ grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each studen
 solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
 	@$(PYTHON) -m assignments.solutions $(NAMES)
 
-lock: $(STAMP)  ## compile environment.yml and build.yml into requirements.lock; UPGRADE=1 renews every pin
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m book.lock $(if $(UPGRADE),--upgrade)
+lock: $(STAMP)  ## compile the pins of environment.yml and build.yml into requirements.lock; UPGRADE=1 renews the others
+	sed -n 's/^ *- \(.*==[^ ]*\).*/\1/p' environment.yml build.yml | .venv/bin/uv pip compile - -o requirements.lock \
+	    --generate-hashes --no-annotate --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	    --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) > /dev/null
 
 evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
 	@$(PYTHON) -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")

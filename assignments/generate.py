@@ -1,94 +1,77 @@
-"""Generate the exercises' student version from `assignments/*.md`, with nbgrader: `make assignment`.
+"""Generate the exercises from `assignments/*.md` with nbgrader: `make assignment`.
 
 A source is a text notebook, one for each exercise and language. Code between `### BEGIN SOLUTION` and
 `### END SOLUTION` is the solution; a cell with `points=N` holds tests, hidden ones between `### BEGIN HIDDEN TESTS` and
 `### END HIDDEN TESTS`; all other cells are given. The statement comes from the book's exercise page. The result is
-`_build/assignment`: `zh` and `en`, a folder for the students of each language, `release`, their notebooks alone, and
-`gradebook.db`, nbgrader's gradebook without a student, which holds the hidden tests.
+`_build/assignment`, a course folder for nbgrader's own commands, and in it `zh` and `en`, a folder to hand out to the
+students of each language.
 """
-import functools
-import logging
+import argparse
+import hashlib
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
-from nbgrader.apps import NbGraderAPI
-from traitlets.config import Config
 
+from assignments.sandbox import language_of
 from book import notebooks
-from book.notebooks import BUILD, CHAPTER, digest, file_digest
+from book.notebooks import CHAPTER, ROOT
+from hotdog.files import digest, replacing
 
 SOURCES = Path('assignments')
-FOLDER = BUILD / 'assignment'
-LANGUAGES = ('zh', 'en')
-STUBS = {'zh': '# 在这里写你的代码\nraise NotImplementedError()', 'en': '# YOUR CODE HERE\nraise NotImplementedError()'}
-TITLES = {'zh': '“{}”一节', 'en': 'section "{}"'}
-# what a student needs to work, without a network connection
-SHARED = ['utils.py', *sorted(f'hotdog/{path.name}' for path in (notebooks.ROOT / 'hotdog').glob('*.py')),
-          'img/real_hotdog.jpg', 'environment.yml', 'LICENSE', 'LICENSE-CODE', 'data/imagenet_classes.txt',
-          'data/checksums.txt', 'data/registry.txt',
-          *(f'data/{line.split()[1]}' for line in (notebooks.ROOT / 'data' / 'checksums.txt').read_text().splitlines())]
+FOLDER = Path('_build', 'assignment')
+PROGRAMS = ('nbgrader_config.py', 'sandbox.py', 'run_notebook.py')  # what nbgrader's commands need in a course folder
+FILES = ('utils.py', 'environment.yml', 'LICENSE', 'LICENSE-CODE')  # what students need
+FOLDERS = ('hotdog', 'data', 'img')
+LEFT_OUT = shutil.ignore_patterns('__pycache__', 'cache', '*.md', '*.zip', 'not_hotdog_*.rec', '*.svg')
+TITLES = {'zh': '“{}”一节', 'en': ' section "{}" '}
+AUTHORS = {'zh': '({}等，{})', 'en': '({} et al., {})'}
 
 
 def names(language=None):
-    """List the exercises' names, of one language or of both; those of the English edition end in _en."""
-    found = sorted(path.stem for path in SOURCES.glob('[0-9]_*.md'))
-    return [name for name in found if language in (None, language_of(name))]
+    """Return the exercises' names, of one language or of both; those of the English edition end in _en."""
+    exercises = sorted(path.stem for path in SOURCES.glob('[0-9]_*.md'))
+    return [name for name in exercises if language in (None, language_of(name))]
 
 
-def language_of(name):
-    """Tell an exercise's language by its name."""
-    return 'en' if name.endswith('_en') else 'zh'
-
-
-def page_of(language, name='exercises'):
-    """Give the book's page of that name in a language."""
-    page = CHAPTER / f'{name}.md'
-    return notebooks.english(page) if language == 'en' else page
-
-
-@functools.cache
-def labelled():
-    """Give the titles of the chapter's sections and its equations, by their labels."""
-    chapter = ''.join(path.read_text() for path in sorted(CHAPTER.glob('*.md')))
-    titles = {label: title for title, label in re.findall(r'^#+ (.+)\n:label:`(\w+)`', chapter, re.MULTILINE)}
-    equations = {label: body.strip()
-                 for body, label in re.findall(r'\$\$(.+?)\$\$\n:eqlabel:`(\w+)`', chapter, re.DOTALL)}
-    return titles, equations
+def page_of(name, language):
+    """Return the path of the book's page of that name in a language."""
+    return CHAPTER / f'{name}{"_en" if language == "en" else ""}.md'
 
 
 def resolve(text, language):
-    """Replace d2lbook's references, which a notebook cannot show, by what they refer to, and leave out its labels."""
-    titles, equations = labelled()
-    authors = {'zh': '{}等，{}', 'en': '{} et al., {}'}[language]
-    text = re.sub(r' ?:numref:`(sec_\w+)` ?', lambda match: ' ' * (language == 'en')
-                  + TITLES[language].format(titles[match[1]]) + ' ' * (language == 'en'), text)
-    text = re.sub(r':eqref:`(\w+)`', lambda match: f'${equations[match[1]].rstrip(".。")}$', text)
-    text = re.sub(r':cite:`(\w+)\.[\w.]*?(\d{4})`', lambda match: f'({authors.format(match[1], match[2])})', text)
+    """Return a page's text with what d2lbook's references refer to in their place, and without its labels."""
+    chapter = ''.join(path.read_text() for path in sorted(CHAPTER.glob('*.md')))
+    titles = {label: title for title, label in re.findall(r'^#+ (.+)\n:label:`(\w+)`', chapter, re.MULTILINE)}
+    equations = {label: body.strip().rstrip('.。')
+                 for body, label in re.findall(r'\$\$(.+?)\$\$\n:eqlabel:`(\w+)`', chapter, re.DOTALL)}
+    text = re.sub(r' ?:numref:`(sec_\w+)` ?', lambda match: TITLES[language].format(titles[match[1]]), text)
+    text = re.sub(r':eqref:`(\w+)`', lambda match: f'${equations[match[1]]}$', text)
+    text = re.sub(r':cite:`(\w+)\.[\w.]*?(\d{4})`', lambda match: AUTHORS[language].format(*match.groups()), text)
     text = re.sub(r'^:(?:eq)?label:.*\n?', '', text, flags=re.MULTILINE)
     return re.sub(r'```python \.\w+', '```python', text)
 
 
-def statement(number, language):
-    """Give an exercise's section of the book's page. Raises ValueError when there is none, or a reference is left."""
-    page = page_of(language)
+def statement(name):
+    """Return an exercise's section of the book's page. Raises ValueError when there is none, or a reference is left."""
+    language, number = language_of(name), name[0]
+    page = page_of('exercises', language)
     match = re.search(rf'^## {number}\. .*?(?=^## |\Z)', page.read_text(), re.MULTILINE | re.DOTALL)
-    if not match:
-        raise ValueError(f'{page} has no exercise {number}')
-    text = resolve(match[0].strip(), language)
-    if re.search(r':\w+:`', text):
-        raise ValueError(f'{page}, exercise {number}: a reference that the notebook cannot show')
+    text = resolve(match[0].strip(), language) if match else ''
+    if not text or re.search(r':\w+:`', text):
+        raise ValueError(f'{page} has no exercise {number}, or a reference in it that a notebook cannot show')
     return text
 
 
 def source_notebook(name):
-    """Turn a source into the notebook that nbgrader takes, each cell with its role and an identifier."""
+    """Return an exercise as the notebook that nbgrader takes, each cell with its role and an identifier."""
     notebook = jupytext.read(SOURCES / f'{name}.md')
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(statement(int(name[0]), language_of(name))))
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(statement(name)))
     notebook.metadata = nbformat.from_dict(notebooks.METADATA)
     for number, cell in enumerate(notebook.cells):
         points = cell.metadata.get('points')
@@ -104,38 +87,23 @@ def source_notebook(name):
     return notebook
 
 
-def config(folder, language):
-    """Configure nbgrader for a course folder."""
-    settings = Config()
-    settings.CourseDirectory.root = str(folder.resolve())
-    settings.CourseDirectory.course_id = 'hot-dog'
-    settings.ClearSolutions.code_stub = {'python': STUBS[language]}
-    # nbgrader calls the program alembic, which is in the same environment
-    os.environ['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])
-    return settings
+def nbgrader(course, *arguments, **options):
+    """Run one of nbgrader's own commands in a course folder; return its log. Raises RuntimeError when it fails."""
+    command = [sys.executable, '-m', 'nbgrader', *arguments]
+    result = subprocess.run(command, cwd=course, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
+    if result.returncode:
+        raise RuntimeError(f'nbgrader {" ".join(arguments)}: {result.stderr.strip()}')
+    return result.stderr
 
 
-def convert(folder):
-    """Let nbgrader make the release version of every exercise, and the gradebook; raise RuntimeError if it cannot."""
-    logging.getLogger('traitlets').propagate = False  # nbgrader tells of every file it writes
-    for name in names():
-        path = folder / 'source' / name / f'{name}.ipynb'
-        path.parent.mkdir(parents=True)
-        nbformat.write(source_notebook(name), path)
-        result = NbGraderAPI(config=config(folder, language_of(name))).generate_assignment(name)
-        if not result['success']:
-            raise RuntimeError(f'{SOURCES / name}.md: nbgrader cannot convert it\n{result.get("log", "")}')
-
-
-def student_folder(folder, language):
+def student_folder(course, language):
     """Lay out what the students of a language get: notebooks, guide, data and code."""
-    target = folder / language
-    for name in SHARED:
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(name, target / name)
-    for name in names(language):
-        shutil.copy(folder / 'release' / name / f'{name}.ipynb', target)
-    page = page_of(language, 'training')
+    target = course / language
+    for name in FOLDERS:
+        shutil.copytree(name, target / name, ignore=LEFT_OUT)
+    for path in (*FILES, *(course / 'release' / name / f'{name}.ipynb' for name in names(language))):
+        shutil.copy(path, target)
+    page = page_of('training', language)
     training = notebooks.read_page(page)  # exercise 8 begins with it
     for cell in training.cells:
         if cell.cell_type == 'markdown':
@@ -145,53 +113,48 @@ def student_folder(folder, language):
     shutil.copy(SOURCES / ('student_en.md' if language == 'en' else 'student.md'), target / 'README.md')
 
 
-def key():
-    """Hash everything the student version is made from."""
-    files = [*SOURCES.glob('*.md'), *CHAPTER.glob('*.md'), *map(Path, SHARED), Path('requirements.lock'),
-             Path(__file__)]
-    return digest([(path.name, file_digest(path)) for path in sorted(files)])
+def fingerprint():
+    """Return a hash of everything that the exercises are made from."""
+    files = [Path(name) for name in (*FILES, 'requirements.lock')]
+    for folder in (SOURCES, CHAPTER, *FOLDERS):
+        files += [path for path in Path(folder).glob('*.*') if path.suffix not in ('.ipynb', '.json')]
+    return hashlib.sha256(repr([(str(path), digest(path)) for path in sorted(files)]).encode()).hexdigest()
 
 
 def generate():
-    """Bring the student version up to date, all or nothing; return its folder."""
-    key_file = FOLDER / '.key'
-    if not key_file.exists() or key_file.read_text() != key():
-        half = FOLDER.with_name('assignment.tmp')
-        for folder in (FOLDER, half):
-            shutil.rmtree(folder, ignore_errors=True)
-        half.mkdir(parents=True)
-        convert(half)
-        shutil.rmtree(half / 'source')
-        for language in LANGUAGES:
-            student_folder(half, language)
-        (half / '.key').write_text(key())
-        os.replace(half, FOLDER)
-    return FOLDER
-
-
-def add_to(site):
-    """Copy the student notebooks, where there are any, into the rendered site, beside each edition's exercise page."""
-    if not names():
-        return
-    folder = generate()
-    for language, edition in {'zh': site, 'en': site / 'en'}.items():
-        target = edition / CHAPTER / 'assignments'
-        target.mkdir(parents=True)
-        for path in (folder / language).glob('*.ipynb'):
-            shutil.copy(path, target)
+    """Bring the course folder up to date, all or nothing; return its path, absolute."""
+    current, stamp = fingerprint(), FOLDER / 'fingerprint'
+    if not stamp.exists() or stamp.read_text() != current:
+        with replacing(FOLDER) as course:
+            for name in names():
+                path = course / 'source' / name / f'{name}.ipynb'
+                path.parent.mkdir(parents=True)
+                nbformat.write(source_notebook(name), path)
+            for program in PROGRAMS:
+                shutil.copy(SOURCES / program, course)
+            print("nbgrader generate_assignment --assignment='*'", flush=True)
+            nbgrader(course, 'generate_assignment', '--assignment=*')
+            for language in ('zh', 'en'):
+                student_folder(course, language)
+            (course / 'fingerprint').write_text(current)
+    return FOLDER.resolve()
 
 
 def main():
-    """Generate the student version and say where it is."""
-    with notebooks.exclusive():
-        try:
-            folder = generate()
-        except (OSError, ValueError, RuntimeError) as error:
-            sys.exit(str(error))
-    print(f'Hand out {folder}/zh (Chinese) or {folder}/en (English); make grade SUBMISSIONS=folder grades what '
-          'comes back')
+    """Generate the exercises, copy the student notebooks into a rendered site where one is named, and say where."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--site', type=Path, help='copy the notebooks beside the exercise pages of this folder')
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    folder = generate()
+    for name in names() if options.site else ():
+        target = options.site / language_of(name).replace('zh', '.') / CHAPTER / 'assignments'
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / 'release' / name / f'{name}.ipynb', target)
+    if not options.site:
+        print(f'Hand out {FOLDER}/zh (Chinese) or {FOLDER}/en (English); make grade SUBMISSIONS=folder grades what '
+              'comes back')
 
 
 if __name__ == '__main__':
-    os.chdir(notebooks.ROOT)
     main()

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from book import notebooks
-from book.lock import pip_requirements
 
 DATA = ('data/*.rec', 'data/*.idx', 'data/manifest.csv')  # of the demo set
 WORDS = {
@@ -53,7 +52,7 @@ def record(chosen, environment, notebook, seconds):
     """Describe one notebook's execution, which has just ended: a JSON text."""
     cpu = re.search(r'^model name\s*: (.*)', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
     code = '\n'.join(cell.source for cell in notebooks.code_cells(notebook))
-    names = [re.split('[=<>]', entry)[0] for entry in pip_requirements(notebooks.ROOT / 'environment.yml')]
+    names = re.findall(r'^ *- ([\w-]+)==', (notebooks.ROOT / 'environment.yml').read_text(), re.MULTILINE)
     settings = {name: 'photos' if name == 'PHOTOS' else value for name, value in chosen.items()}
     return json.dumps({
         'seconds': round(seconds, 1), 'finished': datetime.now(UTC).strftime('%Y-%m-%d %H:%M'),

@@ -18,10 +18,10 @@ nbval_gate.install()
 
 
 def pytest_collection_modifyitems(items):
-    """Run the notebooks last, in the order of reading."""
-    order = [HERE / page.with_suffix('.ipynb') for start in ('index.md', 'index_en.md')
-             for page in notebooks.pages(Path(start))]
-    items.sort(key=lambda item: order.index(item.path) if item.path in order else -1)
+    """Run the chapter's notebooks last, in the order of reading."""
+    if any(item.path.suffix == '.ipynb' and item.path.parent.name == notebooks.CHAPTER.name for item in items):
+        order = [page.stem for start in ('index.md', 'index_en.md') for page in notebooks.pages(Path(start))]
+        items.sort(key=lambda item: order.index(item.path.stem) if item.path.suffix == '.ipynb' else -1)
 
 
 def fail_when_skipped(report):

@@ -30,7 +30,7 @@ FAULTS = {'number': (1, '0.939', '0.939'), 'missing': (0, '2', 'Unexpected outpu
 def said(tmp_path_factory):
     """Return what pytest --nbval prints on a book of a sound and many faulty notebooks."""
     root = tmp_path_factory.mktemp('clone')
-    for name in ('conftest.py', 'pyproject.toml', 'tests', 'book', 'hotdog', 'index.md', 'index_en.md'):
+    for name in ('conftest.py', 'pyproject.toml', 'tests', 'book', 'hotdog'):
         (root / name).symlink_to(notebooks.ROOT / name)
     folder = root / 'faulty'
     folder.mkdir()

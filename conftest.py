@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE / 'tests' / 'book'))
 import nbval_gate  # noqa: E402
 
 os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(HERE / 'tests' / 'book' / 'guard'))
-for setting in (*notebooks.SETTINGS, 'BOOK_CACHE', 'BOOK_MIRRORS', 'BOOK_OFFLINE'):
+for setting in (*notebooks.SETTINGS, 'BOOK_CACHE'):
     os.environ.pop(setting, None)
 nbval_gate.install()
 

@@ -16,7 +16,7 @@ import pytest
 
 import utils
 from book import notebooks
-from hotdog import studies
+from hotdog import photographs, studies
 
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
 FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
@@ -109,7 +109,7 @@ def test_squeezenet():
     parameters = utils.pretrained_net().collect_params().values()
     assert 1.235e6 < sum(p.data().size for p in parameters) < 1.245e6
     assert all(p.data().dtype == np.float32 for p in parameters)  # 4 bytes each: less than 5 MB
-    assert min(utils.datasets.read_picture('img/real_hotdog.jpg').size) == 256
+    assert min(photographs.read_picture('img/real_hotdog.jpg').size) == 256
 
 
 def test_hot_dogs_are_class_1():

@@ -1,4 +1,4 @@
-"""Every page has its executed notebook: the same cells, outputs that are there, and tools that leave both as they are."""
+"""Every page has its executed notebook: the same cells, outputs that are there, and tools leave both as they are."""
 import ast
 import asyncio
 import re

@@ -2,7 +2,6 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
 CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 400
 JOBS ?= $(shell nproc)
 FORCE_OPTION := $(if $(FORCE),--force)
 export PYTHONWARNINGS := ignore:pkg_resources is deprecated
@@ -37,13 +36,13 @@ links: $(STAMP)  ## check the book's links to other sites (needs a network)
 	@$(PYTHON) -m book.check_links
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab
-	@.venv/bin/jupyter lab
+	@.venv/bin/jupyter lab --config=jupyter_server_config.py
 
 serve: book  ## show the book at http://localhost:8000
 	@$(PYTHON) -m http.server --bind localhost --directory _build/html 8000
 
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
-	@$(PYTHON) -m pytest tests $(CHAPTER) $(NBVAL)
+	@$(PYTHON) -m pytest --nbval tests $(CHAPTER)
 
 test-all: test  ## also run the long tests
 	@$(PYTHON) -m pytest tests -m long

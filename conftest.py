@@ -7,13 +7,21 @@ import pytest
 
 from book import execute, notebooks
 
-sys.path.insert(0, str(Path(__file__).with_name('tests') / 'book'))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / 'tests' / 'book'))
 import nbval_gate  # noqa: E402
 
-os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(Path(__file__).with_name('tests') / 'book' / 'guard'))
-for setting in (*notebooks.SETTINGS, 'BOOK_CACHE', 'BOOK_MIRRORS', 'BOOK_OFFLINE'):
+os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(HERE / 'tests' / 'book' / 'guard'))
+for setting in (*notebooks.SETTINGS, 'BOOK_CACHE'):
     os.environ.pop(setting, None)
 nbval_gate.install()
+
+
+def pytest_collection_modifyitems(items):
+    """Run the chapter's notebooks last, in the order of reading."""
+    if any(item.path.suffix == '.ipynb' and item.path.parent.name == notebooks.CHAPTER.name for item in items):
+        order = [page.stem for start in ('index.md', 'index_en.md') for page in notebooks.pages(Path(start))]
+        items.sort(key=lambda item: order.index(item.path.stem) if item.path.suffix == '.ipynb' else -1)
 
 
 def fail_when_skipped(report):

@@ -17,8 +17,12 @@ BUILD = Path('_build')
 CHAPTER = Path('chapter_fine_tuning')
 # Settings that utils.py takes from the environment: they change what the notebooks show.
 SETTINGS = ('PHOTOS', 'DEMO', 'SOURCE_MODEL')
-METADATA = {'kernelspec': {'display_name': 'Python 3', 'language': 'python', 'name': 'python3'},
-            'language_info': {'name': 'python'}}
+METADATA = {  # as JupyterLab writes it, so that a page saved unchanged stays unchanged
+    'jupytext': {'cell_metadata_filter': '-all,.input,tags', 'notebook_metadata_filter': '-all'},
+    'kernelspec': {'display_name': 'Python 3 (ipykernel)', 'language': 'python', 'name': 'python3'},
+    'language_info': {'codemirror_mode': {'name': 'ipython', 'version': 3}, 'file_extension': '.py',
+                      'mimetype': 'text/x-python', 'name': 'python', 'nbconvert_exporter': 'python',
+                      'pygments_lexer': 'ipython3', 'version': '3.11.7'}}
 
 
 def pages(start=Path('index.md')):

@@ -68,8 +68,10 @@ COLUMNS = (*Run._fields, 'split', 'updates', 'count', 'accuracy', 'f1', 'balance
            'cpu_seconds', 'date', 'versions', 'hardware', 'data')
 
 
-def run_of(method, study=1, pictures=0, stages=None, epochs=EPOCHS, rate=0.0, seed=0):
-    """Give a run, by default one of study 1."""
+def run_of(method, study=1, pictures=0, stages=None, epochs=None, rate=0.0, seed=0):
+    """Return a run, by default one of study 1."""
+    if epochs is None:
+        epochs = PROBE_EPOCHS if method == 'frozen features' else EPOCHS
     stages = (0 if method == 'from scratch' else ALL) if stages is None else stages
     return Run(study, method, pictures, stages, epochs, rate, seed)
 

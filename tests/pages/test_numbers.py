@@ -1,0 +1,172 @@
+"""Every number in the text stands in the code or an output of its section, or facts.csv says where it is from.
+
+A row of facts.csv holds a phrase with a number, in both languages, and its source, one of
+`cited: KEY` (refs.bib has it), `fact: WHERE FROM` (nothing here can tell), `code: FILE: TEXT` (the file has this text),
+`test: NAME` (the function of this name below compares it with what the code says).
+"""
+import ast
+import csv
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+import utils
+from book import notebooks
+from hotdog import photographs, studies
+
+PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
+FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
+NUMBER = re.compile(r'(?<![A-Za-z\d_.,-])\d+(?:[.,]\d+)*(?![A-Za-z\d_])')
+MARKUP = re.compile(r'^```.*?^```|:\w+:`[^`]*`|^:\w+.*$|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^#+ (?:\d+\. )?|^\d+\. ',
+                    re.MULTILINE | re.DOTALL)
+COUNTS = {split: np.bincount(utils.labels(getattr(utils.demo_set(), split))) for split in utils.SPLITS}
+
+
+def read(page):
+    """Return the executed notebook of a page."""
+    return nbformat.read(notebooks.CHAPTER / f'{page}.ipynb', as_version=4)
+
+
+def shown(cell):
+    """Return what a cell shows as text."""
+    return '\n'.join(output.get('text', '') + output.get('data', {}).get('text/plain', '') for output in cell.outputs)
+
+
+def outputs(page):
+    """Return all that a page shows as text."""
+    return '\n'.join(map(shown, notebooks.code_cells(read(page))))
+
+
+def values(text):
+    """Return the numbers of a text, a set, without the commas of thousands."""
+    return {float(number.replace(',', '')) for number in NUMBER.findall(text) if number.count('.') < 2}
+
+
+def unsourced(notebook, phrases):
+    """List the numbers of a notebook's text, with their lines, that neither their section's cells nor phrases hold."""
+    sections = [['', '']]
+    for cell in notebook.cells:
+        if cell.cell_type == 'code':
+            sections[-1][1] += f'{cell.source}\n{shown(cell)}\n'
+            continue
+        for part in re.split(r'^(?=#+ )', cell.source, flags=re.MULTILINE):
+            if part.startswith('#'):
+                sections.append(['', ''])
+            sections[-1][0] += part + '\n'
+    missing = []
+    for text, code in sections:
+        known = values(code) | values(re.sub(r'[\[\](),:x]', ' ', code))
+        for phrase in sorted(phrases, key=len, reverse=True):
+            text = text.replace(phrase, ' ')
+        missing += [(number, line) for line in MARKUP.sub(' ', text).splitlines() for number in NUMBER.findall(line)
+                    if number.count('.') > 1 or float(number.replace(',', '')) not in known]
+    return missing
+
+
+@pytest.mark.parametrize('page', PAGES, ids=str)
+def test_every_number_in_the_text_has_a_source(page):
+    notebook = read(page.stem)
+    language = 'chinese' if page in PAGES[:len(PAGES) // 2] else 'english'
+    phrases = [row[language] for row in FACTS if row['page'] == notebooks.chinese(page).stem]
+    assert [phrase for phrase in phrases if phrase not in page.read_text()] == [], 'no longer said: facts.csv'
+    assert unsourced(notebook, phrases) == [], 'correct it after the output, or give its source in facts.csv'
+
+
+@pytest.mark.parametrize('row', FACTS, ids=lambda row: f'{row["page"]}: {row["english"]}')
+def test_the_source_is_there(row):
+    kind, source = row['source'].split(': ', 1)
+    if kind == 'cited':
+        assert f'{{{source},' in Path('refs.bib').read_text()
+    elif kind == 'code':
+        file, text = source.split(': ', 1)
+        assert text in Path(file).read_text()
+    elif kind == 'test':
+        assert source in globals()
+    else:
+        assert kind == 'fact' and source
+
+
+def test_a_number_without_source_is_noticed():
+    cells = [nbformat.v4.new_markdown_cell('# Title\nThe accuracy is 0.938, of 1,000 pictures, 7 epochs.'),
+             nbformat.v4.new_code_cell('n = 1000')]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    assert [number for number, _ in unsourced(notebook, ['7 epochs'])] == ['0.938']
+    cells[1].outputs = [nbformat.v4.new_output('stream', text='val acc 0.938,')]
+    assert unsourced(nbformat.v4.new_notebook(cells=cells), ['7 epochs']) == []
+
+
+def test_imagenet():
+    names = utils.class_names()
+    assert len(names) == 1000 and names[713] == 'photocopier' and names[934] == 'hotdog'
+
+
+def test_squeezenet():
+    assert utils.source_model == 'squeezenet1_1'
+    parameters = utils.pretrained_net().collect_params().values()
+    assert 1.235e6 < sum(p.data().size for p in parameters) < 1.245e6
+    assert all(p.data().dtype == np.float32 for p in parameters)  # 4 bytes each: less than 5 MB
+    assert min(photographs.read_picture('img/real_hotdog.jpg').size) == 256
+
+
+def test_hot_dogs_are_class_1():
+    assert utils.demo_set().classes == ['not_hotdog', 'hotdog']
+
+
+def test_counts_of_pictures():
+    assert {split: list(counts) for split, counts in COUNTS.items()} == {
+        'train': [450, 150], 'validation': [120, 40], 'test': [180, 60]}  # 3 times as many; 0.75 are not hot dogs
+    assert round(1 / 60 / 2, 3) == 0.008 and round(2 * 60 / (240 + 60), 3) == 0.4  # one hot dog more; F1 of 'always'
+
+
+def test_counts_in_the_chapter():
+    assert len(re.findall(r'^## \d', Path('chapter_fine_tuning/exercises.md').read_text(), re.M)) == 8
+    assert Path('chapter_fine_tuning/index.md').read_text().count('| :numref:') == 6
+    assert sum(page.read_text().count('### 错误') for page in notebooks.pages()) == 6
+    for exercise in Path('assignments').glob('[0-9]_*.md'):
+        assert sum(map(int, re.findall(r'points=(\d+)', exercise.read_text()))) == 10
+
+
+def test_times_of_training():
+    """The minutes that are told are enough, to a fifth, at the usual rates that the page `training` shows."""
+    rates = [int(rate) for rate in re.findall(r'(\d+) images/s', outputs('training'))]
+    trained, frozen = (60 * np.median(rates[i:i + 7]) for i in (0, 14))  # pictures a minute
+    assert 2 <= 2 * 7 * 600 / trained + 7 * 600 / frozen <= 5  # the chapter
+    for pictures, minutes in ((4 * (25 + 50) * 600, 60), (12 * 7 * 600, 25), (3 * 7 * 600, 10), (5 * 7 * 600, 15),
+                              (4 * 2 * 3 * 3200, 40), (2 * 600, 5), (3 * 76 * 32, 3)):  # exercises 1 to 6, a study
+        assert pictures / trained <= 1.2 * minutes
+
+
+def test_updates():
+    assert studies.run_of('fine-tuning').updates == studies.run_of('probe first').updates == 76
+    assert studies.run_of('frozen features').updates == studies.PROBE_EPOCHS * studies.STEPS == 1900
+    assert studies.LONG == 8 * studies.EPOCHS and studies.PICTURES == (10, 25, 50, 100)
+    assert all(row['updates'] == 1900 for row in studies.read() if row['method'] == 'frozen features')
+
+
+def test_the_rate_from_scratch_is_an_accident():
+    rows = studies.final(studies.read(), studies.run_of('from scratch'), 'validation')
+    assert sum(row['balanced'] == 0.5 for row in rows if row['seed'] == 0) == len(studies.GRID) - 1
+
+
+def test_scores_of_other_sections():
+    text = outputs('evidence')
+    assert 'fine-tuning   76 updates, test 0.911' in text and "'photos': 0.82}" in text
+    assert '0.883 | 0.889 | 0.886 |' in Path('data/README.md').read_text()  # the source model with a threshold
+
+
+def test_answers_to_exercises():
+    results = json.loads(Path('assignments/results.json').read_text())
+    tuned, scratch = results['1_convergence']['output']
+    assert 'mean 0.953' in tuned and 'mean 0.813' in scratch
+    by_layers = ast.literal_eval(results['2_layers']['output'][0].split(' ', 1)[1])
+    layers = sorted(by_layers)
+    falls = [layer for fewer, layer in zip(layers, layers[1:]) if by_layers[layer] <= by_layers[fewer]]
+    assert falls == [8] and max(by_layers, key=by_layers.get) == 9 and by_layers[3] > by_layers[0] + 0.2
+
+
+def test_error_of_a_share_of_200():
+    assert round(1.96 * np.sqrt(0.75 * 0.25 / 200), 2) == 0.06

@@ -40,6 +40,7 @@ PERMALINKS = {'zh_CN': '本节的链接', 'en': 'Link to this place'}
 STATUS = {'zh_CN': ('笔记本', '用时（秒）', '完成于（协调世界时）', '代码、库、数据和锁文件的校验和', '执行环境'),
           'en': ('Notebook', 'Run time (s)', 'Finished (UTC)', 'Checksums of code, library, data and lock',
                  'Executed with')}
+MACHINE = {'zh_CN': {'processor': '处理器', 'cores': '核数', 'memory': '内存', 'system': '系统'}, 'en': {}}
 logger = logging.getLogger(__name__)
 
 
@@ -69,7 +70,8 @@ class Status(Directive):
         for row in (head, *rows):
             lines += [f'   {"*" if column == 0 else " "} - {cell}' for column, cell in enumerate(row)]
         lines += ['', title, '-' * 40, '']
-        lines += [f'* {name}: ``{value}``' for name, value in list(records.values())[-1]['environment'].items()]
+        words, environment = MACHINE[env.config.language], list(records.values())[-1]['environment']
+        lines += [f'* {words.get(name, name)}: ``{value}``' for name, value in environment.items()]
         self.state_machine.insert_input(lines, __file__)
         return []
 
@@ -210,8 +212,7 @@ function splitQuery(query) {
 def configure(app, config):
     """Set what both editions share; config.ini and config_en.ini set the rest."""
     published = yaml.safe_load((notebooks.ROOT / 'CITATION.cff').read_text())  # addresses wait there for publication
-    config.html_context = {'address': published.get('url'), 'repository': published.get('repository-code'),
-                           'policy': POLICY}
+    config.html_context.update(address=published.get('url'), repository=published.get('repository-code'), policy=POLICY)
     config.templates_path = [str(LOOK / 'templates')]
     config.html_static_path = ['_static', str(LOOK / 'static')]
     config.html_additional_pages = {'index': 'forward.html'} if config.language == 'en' else {'404': '404.html'}
@@ -289,14 +290,14 @@ def finish(app, exception):
 def setup(app):
     """Add all this to Sphinx."""
     languages['zh'] = Pairs
-    app.doctreedir = f'{app.outdir}.doctrees'  # not within the site
+    app.doctreedir = str(Path(app.srcdir).with_name(f'doctrees-{Path(app.outdir).name}'))  # not within the site
     app.add_directive('parsed-literal', Output, override=True)
     app.add_directive('execution-record', Status)
     app.add_transform(Pages)
     app.set_translator('html', Translator)
     app.add_js_file('book.js', priority=300)  # after Sphinx's doctools.js, before its translations.js
     app.add_css_file('style.css')
-    app.connect('config-inited', configure, priority=900)
+    app.connect('config-inited', configure, priority=400)  # before the copy button takes its settings
     app.connect('builder-inited', check_outputs)
     app.connect('html-page-context', page_context, priority=900)
     app.connect('build-finished', finish)

@@ -3,8 +3,23 @@ PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
 CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
 JOBS ?= $(shell nproc)
+# d2lbook reads config.ini and writes into _build; another edition or folder is a matter of book/edition.py
+OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)
+BUILD := $(or $(OUTPUT),_build)
+ZH := $(if $(OUTPUT),$(PYTHON) -m book.edition config.ini,.venv/bin/d2lbook build)
+define HTML
+$(ZH) html $(OUTPUT)
+$(PYTHON) -m book.edition config_en.ini html $(OUTPUT)
+@echo 'The book is $(BUILD)/html/index.html'
+endef
+TEX_PACKAGES := texlive-xetex texlive-latex-extra texlive-fonts-recommended texlive-lang-chinese latexmk \
+    librsvg2-bin fontconfig fonts-noto-cjk fonts-texgyre fonts-texgyre-math
+# what no log may hold; a line that is too long by less than 3 pt is not seen
+TEX_FAULTS := Missing character|(Citation|[Rr]eference).*undefined|multiply.defined|Overfull .hbox .([3-9]|[0-9]{2,})\.
 FORCE_OPTION := $(if $(FORCE),--force)
 export PYTHONWARNINGS := ignore:pkg_resources is deprecated
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export max_print_line := 10000
 
 help: $(STAMP)  ## list these verbs (what make does by itself)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -12,49 +27,44 @@ help: $(STAMP)  ## list these verbs (what make does by itself)
 $(STAMP):
 	@bash book/setup.sh $@
 
-book: $(STAMP)  ## execute and render the book; PHOTOS=folder takes your own pictures
-	@$(PYTHON) -m book.execute $(FORCE_OPTION)
-	@$(PYTHON) -m book.render
+book: $(STAMP)  ## execute what changed and render the book; PHOTOS=folder takes your own pictures
+	$(PYTHON) -m book.execute $(FORCE_OPTION)
+	$(HTML)
+
+html: $(STAMP)  ## render the committed notebooks, if they are current; executes nothing
+	$(PYTHON) -m book.execute --stored
+	$(HTML)
 
 pdf: $(STAMP)  ## make two PDFs, to which the site then links; needs TeX
-	@$(PYTHON) -m book.render_pdf --check
-	@$(PYTHON) -m book.execute $(FORCE_OPTION)
-	@$(PYTHON) -m book.render_pdf
-	@$(PYTHON) -m book.render
+	@which xelatex latexmk rsvg-convert fc-list > /dev/null || { echo 'the PDFs need TeX and fonts, please type (Debian or Ubuntu): \
+	    sudo apt-get install --no-install-recommends $(TEX_PACKAGES)'; exit 1; }
+	$(PYTHON) -m book.execute $(FORCE_OPTION)
+	rm -rf $(BUILD)/pdf $(BUILD)/en/pdf
+	$(ZH) pdf $(OUTPUT)
+	$(PYTHON) -m book.edition config_en.ini pdf $(OUTPUT)
+	! grep -E '$(TEX_FAULTS)' $(BUILD)/pdf/*.log $(BUILD)/en/pdf/*.log
+	$(HTML)
 
-notebooks: $(STAMP)  ## execute what changed and update the reference notebooks; FORCE=1 executes all
-	@$(PYTHON) -m book.execute --update $(FORCE_OPTION)
-	@$(MAKE) --no-print-directory diff
-
-diff: $(STAMP)  ## show what the executed notebooks say otherwise than the committed ones
-	@.venv/bin/nbdiff --sources --outputs HEAD $(CHAPTER) || echo 'no comparison: this is not a git checkout'
+notebooks: $(STAMP)  ## execute what changed and renew the committed notebooks; FORCE=1 executes all
+	$(PYTHON) -m book.execute --update $(FORCE_OPTION)
 
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
-	@$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
-
-links: $(STAMP)  ## check the book's links to other sites (needs a network)
-	@$(PYTHON) -m book.check_links
-
-lab: $(STAMP)  ## open the notebooks in JupyterLab
-	@.venv/bin/jupyter lab --config=jupyter_server_config.py
-
-serve: book  ## show the book at http://localhost:8000
-	@$(PYTHON) -m http.server --bind localhost --directory _build/html 8000
+	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
 
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
-	@$(PYTHON) -m pytest --nbval tests $(CHAPTER)
+	$(PYTHON) -m pytest --nbval tests $(CHAPTER)
 
 test-all: test  ## also run the long tests
-	@$(PYTHON) -m pytest tests -m long
+	$(PYTHON) -m pytest tests -m long
 
 assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out
-	@$(PYTHON) -m assignments.generate
+	$(PYTHON) -m assignments.generate
 
 grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
-	@$(PYTHON) -m assignments.grade "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
+	$(PYTHON) -m assignments.grade "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
 
 solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
-	@$(PYTHON) -m assignments.solutions $(NAMES)
+	$(PYTHON) -m assignments.solutions $(NAMES)
 
 lock: $(STAMP)  ## compile the pins of environment.yml and build.yml into requirements.lock; UPGRADE=1 renews the others
 	sed -n 's/^ *- \(.*==[^ ]*\).*/\1/p' environment.yml build.yml | .venv/bin/uv pip compile - -o requirements.lock \
@@ -62,15 +72,15 @@ lock: $(STAMP)  ## compile the pins of environment.yml and build.yml into requir
 	    --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) > /dev/null
 
 evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
-	@$(PYTHON) -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
+	$(PYTHON) -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 demo-data: $(STAMP)  ## render the demo data set anew (hours)
-	@test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv
-	@renderer/.venv/bin/python -m pip install --quiet -r renderer/requirements.txt
+	test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv
+	renderer/.venv/bin/python -m pip install --quiet -r renderer/requirements.txt
 	renderer/.venv/bin/python renderer/render.py _build/renders --jobs $(JOBS)
 	$(PYTHON) renderer/pack.py _build/renders data
 
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book pdf notebooks diff check-data links lab serve test test-all assignment grade solutions evidence lock demo-data clean
+.PHONY: help book html pdf notebooks check-data test test-all assignment grade solutions evidence lock demo-data clean

@@ -1,18 +1,25 @@
-"""Execute the chapter's notebooks in the order of reading, where their content changed, into _build/executed.
+"""Execute the pages whose outputs are not current, and lay all pages with their outputs where d2lbook looks.
 
-A notebook is executed again when its code, the code of a notebook before it, utils.py, the library, the data or
-the lock changed; when only prose changed, its outputs are attached to the new text. It is executed, too, before a later
-one is that would find other trained parameters than it left. The result is `_build/executed/VARIANT/NAME.ipynb` with
-`NAME.key` and `NAME.json`, the record for the status page, beside it; the variant is `demo`, or another one for the
-settings of `make book PHOTOS=folder`.
+Outputs are current as long as their fingerprint agrees: hashes of the page's code, the library, the data and the lock.
+It stands in `fingerprint.json` beside the notebooks: `chapter_fine_tuning` has the committed ones, `_build/executed`
+those that were executed here. Where only prose changed, the outputs stay. With a setting such as PHOTOS everything goes
+below `_build/photos`, and the committed notebooks are never touched.
 """
 import argparse
+import ast
 import asyncio
+import hashlib
+import importlib.metadata
+import json
 import os
+import platform
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -21,8 +28,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm import tqdm
 
 from book import notebooks
-from book import status
-from book.notebooks import BUILD, CHAPTER, digest, file_digest
+from book.notebooks import BUILD, CHAPTER
+from hotdog.files import digest, replacing
 
 # One code path of the numeric libraries wherever reference outputs are made, so that they agree between processors.
 REPRODUCIBLE = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',
@@ -31,24 +38,40 @@ WIDGET = 'application/vnd.jupyter.widget-view+json'
 # Errors whose text is a sentence for the reader; of others the type is told too.
 SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError', 'OSError',
           'PermissionError', 'MemoryError'}
+# What outputs depend on besides the code of their page.
+SHARED = {'library': 'utils.py or hotdog/', 'data': 'data/ or img/', 'lock': 'requirements.lock'}
+PACKAGES = ('mxnet', 'numpy', 'scikit-learn', 'matplotlib', 'pillow')
 
 
-def inputs(chosen):
-    """Hash everything besides the notebooks that their outputs depend on."""
-    files = [Path('utils.py'), *Path('hotdog').glob('*.py'), Path('requirements.lock'), CHAPTER / 'matplotlibrc',
-             *(path for folder in ('data', 'img') for path in Path(folder).glob('*.*') if path.suffix != '.md')]
-    contents = [(str(path), file_digest(path)) for path in sorted(files) if path.is_file()]
+def hash_of(*values):
+    """Return the SHA-256 of any values that Python prints in full, 64 hexadecimal digits."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()
+
+
+def shared_hashes(chosen):
+    """Return {part: hash} of what all pages depend on; comments in the library do not count."""
+    modules = (Path('utils.py'), *sorted(Path('hotdog').glob('*.py')))
+    library = [ast.dump(ast.parse(path.read_text())) for path in modules]
+    files = [path for folder in ('data', 'img') for path in sorted(Path(folder).glob('*.*')) if path.is_file()
+             and path.suffix not in ('.md', '.zip') and not path.name.startswith('not_hotdog')]  # these are downloads
     photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []
     listing = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in photos if path.is_file()]
-    return digest(contents, listing, sorted(chosen.items()), sorted(REPRODUCIBLE.items()))
+    return {'library': hash_of(library, (CHAPTER / 'matplotlibrc').read_text(), sorted(REPRODUCIBLE.items())),
+            'data': hash_of([(str(path), digest(path)) for path in files], listing, sorted(chosen.items())),
+            'lock': digest('requirements.lock')}
 
 
-def check_english(page, notebook):
-    """Raise RuntimeError when the English edition of a page holds other code, for which there would be no outputs."""
-    edition = notebooks.english(page)
-    number = notebooks.difference(notebook, notebooks.read_page(edition)) if edition.exists() else None
-    if number:
-        raise RuntimeError(f'{edition}, code cell {number}: not the code of {page}, change both alike')
+def environment(chosen):
+    """Return what the status page says of the machine that executes: {name: text}."""
+    cpu = re.search(r'^model name\s*: (.*)', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
+    gpus = subprocess.run(['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'], capture_output=True,
+                          text=True).stdout.split('\n')[:-1] if shutil.which('nvidia-smi') else []
+    memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30
+    settings = {name: 'photos' if name == 'PHOTOS' else value for name, value in chosen.items()}  # no path of a reader
+    return {'processor': cpu[1] if cpu else platform.machine(), 'cores': str(os.cpu_count()),
+            'memory': f'{memory:.1f} GiB', 'GPU': ', '.join(gpus) or '-', 'system': platform.platform(),
+            'Python': platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES},
+            **settings, **REPRODUCIBLE}
 
 
 def run(notebook, page, seconds, client_class=NotebookClient):
@@ -56,8 +79,9 @@ def run(notebook, page, seconds, client_class=NotebookClient):
 
     Raises RuntimeError with one sentence that names the notebook and the cell.
     """
-    count, current = len(notebooks.code_cells(notebook)), 0
-    with tqdm(total=count, desc=page.stem, disable=False, bar_format='{desc}: cell {n} of {total}, {elapsed}') as bar:
+    current = 0
+    with tqdm(total=len(notebooks.code_cells(notebook)), desc=page.stem, disable=False,
+              bar_format='{desc}: cell {n} of {total}, {elapsed}') as bar:
 
         def stop_at_once(notebook):
             asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)  # nbclient's would end in a traceback
@@ -66,114 +90,141 @@ def run(notebook, page, seconds, client_class=NotebookClient):
             nonlocal current
             current += cell.cell_type == 'code'
 
-        def done(cell, cell_index, execute_reply):
-            bar.update()
-
         client = client_class(notebook, timeout=seconds, record_timing=False, coalesce_streams=True,
                               resources={'metadata': {'path': str(CHAPTER)}}, kernel_name='python3',
-                              extra_arguments=['--log-level=ERROR'],
-                              on_notebook_start=stop_at_once, on_cell_start=start, on_cell_executed=done)
+                              extra_arguments=['--log-level=ERROR'], on_notebook_start=stop_at_once,
+                              on_cell_start=start, on_cell_executed=lambda **reply: bar.update())
         try:
             client.execute()
         except KeyboardInterrupt:
             client.shutdown_kernel = 'immediate'
             raise
-        except CellTimeoutError:
-            raise RuntimeError(f'{page}, code cell {current}: it ran longer than {seconds} s and was stopped') from None
-        except DeadKernelError:
-            raise RuntimeError(f'{page}, code cell {current}: the kernel died, perhaps for lack of memory') from None
-        except CellExecutionError as error:
-            sentence = (error.evalue.strip() or 'no message').splitlines()[-1]
-            kind = '' if error.ename in SPOKEN else f'{error.ename}: '
-            raise RuntimeError(f'{page}, code cell {current}: {kind}{sentence}') from None
+        except (CellTimeoutError, DeadKernelError, CellExecutionError) as error:
+            raise RuntimeError(f'{page}, code cell {current}: {reason(error, seconds)}') from None
     notebook.metadata = nbformat.from_dict(notebooks.METADATA)  # the kernel adds its exact version
     for cell in notebooks.code_cells(notebook):  # progress bars are for those who wait, not for those who read
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get('data', ())]
 
 
-def trained_since(moment):
-    """List the trained parameters, which notebooks leave for later ones, written since a moment: names with hashes."""
-    return [f'{path.name} {file_digest(path)}' for path in sorted(Path('data/cache').glob('*.params'))
-            if path.stat().st_mtime_ns >= moment]
+def reason(error, seconds):
+    """Return in a few words why a cell failed."""
+    if isinstance(error, CellTimeoutError):
+        return f'it ran longer than {seconds} s and was stopped'
+    if isinstance(error, DeadKernelError):
+        return 'the kernel died, perhaps for lack of memory'
+    sentence = (error.evalue.strip() or 'no message').splitlines()[-1]
+    return sentence if error.ename in SPOKEN else f'{error.ename}: {sentence}'
 
 
-def outdated(folder, keys, force):
-    """List the pages to execute; `keys` has one for each page. Beside each result are its key and what it trained."""
-    found, present = [], set(trained_since(0))
-    for page, key in reversed(keys.items()):  # what a page trained matters if a page after it is executed
-        path, key_file = folder / f'{page.stem}.ipynb', folder / f'{page.stem}.key'
-        old, *trained = (key_file.read_text() if key_file.exists() and path.exists() else '').split('\n')
-        if force or old != key or found and not present.issuperset(trained):
-            found.append(page)
-    return found
+class Store:
+    """A folder of executed notebooks with their fingerprints, {page: record}."""
+
+    def __init__(self, folder):
+        self.folder, self.file = folder, folder / 'fingerprint.json'
+        self.records = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def changed(self, page, notebook, hashes):
+        """Return the parts that changed since a page's outputs were made, an empty list when they are current."""
+        record, path = self.records.get(page.stem, {}), self.folder / f'{page.stem}.ipynb'
+        if not path.exists() or notebooks.difference(notebook, nbformat.read(path, as_version=4)):
+            return ['code']
+        return [part for part in hashes if record.get(part) != hashes[part]]
+
+    def attach(self, page, notebook):
+        """Give a page's notebook the outputs that are stored; return its record."""
+        notebooks.attach_outputs(notebook, nbformat.read(self.folder / f'{page.stem}.ipynb', as_version=4))
+        return self.records[page.stem]
+
+    def write(self, page, notebook, record):
+        """Store a page's notebook, then its record: in between the notebook counts as outdated."""
+        write_notebook(self.folder / f'{page.stem}.ipynb', notebook)
+        self.records = dict(sorted({**self.records, page.stem: record}.items()))
+        with replacing(self.file) as path:
+            path.write_text(json.dumps(self.records, indent=1, ensure_ascii=False) + '\n')
 
 
-def execute(chosen, force, seconds):
-    """Bring the executed notebooks up to date; return their paths, in the order of reading."""
-    folder = BUILD / 'executed' / notebooks.variant(chosen)
-    key, keys = inputs(chosen), {}
-    pages = {page: notebooks.read_page(page) for page in notebooks.pages()}
-    for page, notebook in pages.items():
-        check_english(page, notebook)
-        cells = notebooks.code_cells(notebook)
-        keys[page] = key = digest(key, page.name, [(cell.source, cell.metadata) for cell in cells])
-    to_execute, paths = outdated(folder, keys, force), []
-    for page, notebook in pages.items():
-        path, key_file = folder / f'{page.stem}.ipynb', folder / f'{page.stem}.key'
-        if page in to_execute:
-            start = time.time()
-            run(notebook, page, seconds)
-            seconds_taken = time.time() - start
-            notebooks.write_atomically(folder / f'{page.stem}.json',
-                                       status.record(chosen, REPRODUCIBLE, notebook, seconds_taken))
-            trained = trained_since(start * 10 ** 9)
+def write_notebook(path, notebook, newer_than=None):
+    """Write a notebook where its content differs, or where the file is older than its page: d2lbook looks at both."""
+    text = nbformat.writes(notebook) + '\n'
+    if not path.exists() or path.read_text() != text or (
+            newer_than and path.stat().st_mtime <= newer_than.stat().st_mtime):
+        with replacing(path) as half:
+            half.write_text(text)
+
+
+def read_editions(page):
+    """Return {path: notebook} of a page's editions; raise RuntimeError when they hold different code."""
+    editions = {path: notebooks.read_page(path) for path in (page, notebooks.english(page)) if path.exists()}
+    for path, notebook in editions.items():
+        number = notebooks.difference(editions[page], notebook)
+        if number:
+            raise RuntimeError(f'{path}, code cell {number}: not the code of {page}, change both alike')
+    return editions
+
+
+def execute(chosen, options):
+    """Lay all pages with current outputs where d2lbook looks, executing what has none.
+
+    Raises RuntimeError when a cell fails or, with --stored, when outputs are not current.
+    """
+    build = BUILD / 'photos' if chosen else BUILD
+    cache, committed, shared = Store(build / 'executed'), Store(CHAPTER), shared_hashes(chosen)
+    stores = [] if options.force else [cache, committed] if options.update or options.stored else [cache]
+    pages, records, outdated = {page: read_editions(page) for page in notebooks.pages()}, {}, {}
+    for page, editions in pages.items():
+        notebook = editions[page]
+        hashes = {'code': hash_of([notebooks.tree(cell) for cell in notebooks.code_cells(notebook)]), **shared}
+        store = next((store for store in stores if not store.changed(page, notebook, hashes)), None)
+        if store:
+            records[page] = store.attach(page, notebook)
+        elif options.stored:
+            outdated[page] = committed.changed(page, notebook, hashes)
         else:
-            notebooks.attach_outputs(notebook, nbformat.read(path, as_version=4))
-            trained = key_file.read_text().split('\n')[1:]
-        text = nbformat.writes(notebook) + '\n'
-        if not path.exists() or path.read_text() != text:
-            key_file.unlink(missing_ok=True)  # killed between the two writes, the notebook counts as outdated
-            notebooks.write_atomically(path, text)
-        notebooks.write_atomically(key_file, '\n'.join([keys[page], *trained]))
-        paths.append(path)
-    return paths
+            start = time.time()
+            run(notebook, page, options.timeout)
+            records[page] = {**hashes, 'seconds': round(time.time() - start, 1), 'environment': environment(chosen),
+                             'finished': datetime.now(UTC).strftime('%Y-%m-%d %H:%M')}
+            cache.write(page, notebook, records[page])
+    if outdated:
+        raise RuntimeError(complaint(outdated))
+    for page, editions in pages.items():
+        if options.update:
+            committed.write(page, editions[page], records[page])
+        for path, notebook in editions.items():
+            notebooks.attach_outputs(notebook, editions[page])
+            target = build / ('eval' if path == page else 'en/eval') / path.with_suffix('.ipynb')
+            write_notebook(target, notebook, newer_than=path)
+            if options.update:
+                write_notebook(path.with_suffix('.ipynb'), notebook)
+    with replacing(build / 'record.json') as path:  # for the status page
+        path.write_text(json.dumps({page.stem: record for page, record in records.items()}))
 
 
-def update(path):
-    """Copy an executed notebook beside its page; the English page's notebook gets the same outputs."""
-    notebooks.write_atomically(CHAPTER / path.name, path.read_text())
-    page = notebooks.english(CHAPTER / f'{path.stem}.md')
-    if page.exists():
-        notebook = notebooks.attach_outputs(notebooks.read_page(page), nbformat.read(path, as_version=4))
-        notebooks.write_atomically(page.with_suffix('.ipynb'), nbformat.writes(notebook) + '\n')
+def complaint(outdated):
+    """Return the sentence that says what changed since outputs were made; {page: parts} is given."""
+    parts = dict.fromkeys(SHARED.get(part) or f'the code of {page}' for page in outdated for part in outdated[page])
+    return (f'{", ".join(parts)} changed since the outputs of {", ".join(page.stem for page in outdated)} were made: '
+            'run make book, which executes them')
 
 
 def main():
     """Execute what changed; on an error say it in one sentence and leave no rendered site that looks new."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--force', action='store_true', help='execute every notebook again')
-    parser.add_argument('--update', action='store_true', help='copy the results beside the pages (make notebooks)')
+    parser.add_argument('--force', action='store_true', help='execute every page again')
+    parser.add_argument('--stored', action='store_true', help='execute nothing, fail when outputs are not current')
+    parser.add_argument('--update', action='store_true', help='renew the committed notebooks, too')
     parser.add_argument('--timeout', type=int, default=3600, help='seconds that a cell may take')
-    options = parser.parse_args()
+    options, chosen = parser.parse_args(), {}
     try:
         chosen = notebooks.settings()
-        if options.update and chosen:
-            raise ValueError(f'the reference notebooks show the demo data: unset {", ".join(chosen)}')
-    except (OSError, ValueError) as error:
+        if chosen and (options.update or options.stored):
+            raise ValueError(f'the committed notebooks show the demo data: unset {", ".join(chosen)}')
+        os.environ.update(REPRODUCIBLE, **chosen)
+        execute(chosen, options)
+    except (OSError, RuntimeError, ValueError) as error:
+        for folder in ('html', 'pdf', 'en/pdf'):  # an old page must not look new
+            shutil.rmtree(BUILD / ('photos' if chosen else '') / folder, ignore_errors=True)
         sys.exit(str(error))
-    os.environ.update(REPRODUCIBLE, **chosen)
-    try:
-        with notebooks.exclusive():
-            try:
-                paths = execute(chosen, options.force, options.timeout)
-                for path in paths if options.update else []:
-                    update(path)
-            except (OSError, RuntimeError):
-                for folder in ('html', 'pdf'):  # an old page must not look new
-                    shutil.rmtree(notebooks.site(chosen).with_name(folder), ignore_errors=True)
-                raise
-    except (OSError, RuntimeError) as error:
-        sys.exit(notebooks.sentence(error))
     except KeyboardInterrupt:
         sys.exit('stopped: the finished notebooks are kept')
 

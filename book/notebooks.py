@@ -1,14 +1,10 @@
-"""What executing and rendering share: the pages, their notebooks, and the run's settings."""
+"""What executing and rendering share: the pages, their notebooks, and the settings of a run."""
 import ast
-import errno
-import hashlib
 import os
 import re
-from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-import filelock
 import jupytext
 import nbformat
 
@@ -26,43 +22,43 @@ METADATA = {  # as JupyterLab writes it, so that a page saved unchanged stays un
 
 
 def pages(start=Path('index.md')):
-    """List the chapter's pages that hold code, in the order of reading: a page, then those that its toc names."""
+    """Return the paths of the pages that hold code, in the order of reading: a page, then those that its toc names."""
     text = start.read_text()
     toc = re.search(r'^```toc\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
     names = [line.strip() for line in toc[1].splitlines()] if toc else []
-    found = [start] if start.parent == CHAPTER and '```python .input' in text else []
+    paths = [start] if start.parent == CHAPTER and '```python .input' in text else []
     for name in names:
         if name and not name.startswith(':'):
-            found += pages(start.parent / f'{name}.md')
-    return found
+            paths += pages(start.parent / f'{name}.md')
+    return paths
 
 
 def read_page(page):
-    """Read a page's text as a notebook without outputs, always with the same metadata and cell ids."""
+    """Return a page's text as a notebook without outputs, always with the same metadata and cell ids."""
     notebook = jupytext.read(page)
     notebook.metadata = nbformat.from_dict(METADATA)
     for number, cell in enumerate(notebook.cells):
-        cell.id = f'{page.stem}-{number}'
+        cell.id = f'{Path(page).stem}-{number}'
     return notebook
 
 
 def code_cells(notebook):
-    """List the code cells of a notebook."""
+    """Return the code cells of a notebook."""
     return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
 def english(page):
-    """Name the English edition of a page, which shows the outputs of the Chinese one."""
+    """Return the path of the English edition of a page, which shows the outputs of the Chinese one."""
     return page.with_stem(f'{page.stem}_en')
 
 
 def chinese(page):
-    """Name the page whose outputs a page shows: its own, or the Chinese edition of an English page."""
+    """Return the path of the page whose outputs a page shows: its own, or the Chinese edition of an English page."""
     return page.with_stem(page.stem.removesuffix('_en'))
 
 
 def tree(cell):
-    """Give a code cell's syntax tree as text: the same for cells that differ in comments and layout only."""
+    """Return a code cell's syntax tree as text: the same for cells that differ in comments and layout only."""
     try:
         return ast.dump(ast.parse(cell.source))
     except SyntaxError:  # a magic command
@@ -70,7 +66,7 @@ def tree(cell):
 
 
 def difference(notebook, other):
-    """Give the number of the first code cell in which two notebooks differ, else None; comments do not count."""
+    """Return the number of the first code cell in which two notebooks differ, else None; comments do not count."""
     pairs = zip_longest(map(tree, code_cells(notebook)), map(tree, code_cells(other)))
     return next((number for number, (one, another) in enumerate(pairs, 1) if one != another), None)
 
@@ -85,20 +81,8 @@ def attach_outputs(notebook, executed):
     return notebook
 
 
-def write_atomically(path, text):
-    """Write a text file so that a reader sees the old content or the new one, never a part; within `exclusive`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f'{path.name}.tmp')  # what a killed run left, the next one overwrites
-    try:
-        half.write_text(text)
-        os.replace(half, path)
-    except OSError:
-        half.unlink(missing_ok=True)
-        raise
-
-
 def settings():
-    """Give the settings of this run that are not the default; PHOTOS as an absolute path.
+    """Return the settings of this run that are not the default, as {name: text}; PHOTOS as an absolute path.
 
     Raises NotADirectoryError when PHOTOS is not a folder.
     """
@@ -109,49 +93,3 @@ def settings():
             raise NotADirectoryError(f'PHOTOS={chosen["PHOTOS"]} is not a folder: name one that holds train and test')
         chosen['PHOTOS'] = str(folder)
     return chosen
-
-
-def variant(chosen):
-    """Name the run: `demo`, or one name for each choice of settings."""
-    return f'photos-{digest(sorted(chosen.items()))[:8]}' if chosen else 'demo'
-
-
-def site(chosen):
-    """Say where the rendered book goes; a run with other settings never touches the book of the demo data."""
-    return BUILD / 'photos' / 'html' if chosen else BUILD / 'html'
-
-
-def sentence(error):
-    """Say an error to the user; of a full disk or a folder that cannot be written, in one sentence with what to do."""
-    if 'No space left on device' in str(error):  # also within the errors of Sphinx and of copied folders
-        return f'{getattr(error, "filename", None) or BUILD}: the disk is full; make room, then run make again'
-    if getattr(error, 'errno', None) in (errno.EROFS, errno.EACCES):
-        return f'{error.filename}: {error.strerror}; work in a folder that can be written, then run make again'
-    return str(error)
-
-
-def digest(*parts):
-    """Hash any values that Python prints in full."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def file_digest(path):
-    """Hash a file's content."""
-    with open(path, 'rb') as file:
-        return hashlib.file_digest(file, 'sha256').hexdigest()
-
-
-@contextmanager
-def exclusive():
-    """Let one process at a time work in the build folder; a second one says that it waits."""
-    BUILD.mkdir(exist_ok=True)
-    lock = filelock.FileLock(BUILD / 'lock')
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        print('another make is at work here: waiting until it has finished', flush=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

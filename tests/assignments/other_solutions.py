@@ -110,7 +110,8 @@ def weighted_loss(outputs, labels, w):
     return -nd.where(positive, nd.log(probability[:, 1]), nd.log(probability[:, 0]) / w)
 """, """
 def cost(labels, predicted, miss_cost=3):
-    (_, false_alarms), (misses, _) = utils.metrics.confusion_matrix(labels, predicted, labels=[0, 1])
+    from sklearn.metrics import confusion_matrix
+    (_, false_alarms), (misses, _) = confusion_matrix(labels, predicted, labels=[0, 1])
     return false_alarms + miss_cost * misses
 
 

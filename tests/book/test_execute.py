@@ -1,4 +1,4 @@
-"""tools/execute.py on notebooks of two cells: what is repeated, what is kept, and what a failure leaves."""
+"""book/execute.py on pages of two cells: what is repeated, what is kept, what is committed, and what a failure leaves."""
 import os
 import signal
 import subprocess
@@ -7,14 +7,17 @@ import time
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 
-from book import notebooks
+from book import execute, notebooks
 
-FOLDER = Path('_build/executed/demo')
-TOOLS = notebooks.ROOT / 'tools'
-RUN = [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(TOOLS)!r}); import execute; execute.main()']
+CHAPTER, CACHE, EVAL = Path('chapter_fine_tuning'), Path('_build/executed'), Path('_build/eval/chapter_fine_tuning')
+RUN = [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(notebooks.ROOT)!r}); from book import execute; '
+       'execute.main()']
+
+
+def count(name):
+    return f"_ = open('../{name}.runs', 'a').write('x')"
 
 
 def page(*cells, prose='text'):
@@ -23,29 +26,25 @@ def page(*cells, prose='text'):
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    """A book of two pages whose cells count how often they run."""
+    """A book of two pages, one in two editions, whose cells count how often they run."""
     monkeypatch.chdir(tmp_path)
-    index = page(count('one'), '6 * 7') + '\n```toc\n:maxdepth: 1\n\ntwo\n```\n'
-    for file, text in {'index.md': '# Book\n\n```toc\nchapter_fine_tuning/index\n```\n', 'utils.py': '',
+    toc = '\n```toc\n:maxdepth: 1\n\ntwo\n```\n'
+    for file, text in {'index.md': '# Book\n\n```toc\nchapter_fine_tuning/index\n```\n', 'utils.py': 'x = 1\n',
                        'requirements.lock': '', 'chapter_fine_tuning/matplotlibrc': '', 'data/small.rec': 'records',
-                       'chapter_fine_tuning/index.md': index,
+                       'chapter_fine_tuning/index.md': page(count('one'), '6 * 7') + toc,
+                       'chapter_fine_tuning/index_en.md': page(count('one'), '6 * 7  # the answer', prose='English'),
                        'chapter_fine_tuning/two.md': page(count('two'))}.items():
-        path = Path(file)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).write_text(text)
     return tmp_path
 
 
-def count(name):
-    return f"_ = open('../{name}.runs', 'a').write('x')"
+def run(*options, **environment):
+    return subprocess.run(RUN + list(options), text=True, capture_output=True, env={**os.environ, **environment})
 
 
 def runs():
-    return {name: len(Path(f'{name}.runs').read_text()) for name in ('one', 'two')}
-
-
-def execute(*options, **environment):
-    return subprocess.run(RUN + list(options), text=True, capture_output=True, env={**os.environ, **environment})
+    return tuple(len(Path(f'{name}.runs').read_text()) for name in ('one', 'two'))
 
 
 def change(file, old, new):
@@ -53,66 +52,51 @@ def change(file, old, new):
     path.write_text(path.read_text().replace(old, new))
 
 
-def output(name, cell=-1):
-    return notebooks.code_cells(nbformat.read(FOLDER / f'{name}.ipynb', as_version=4))[cell].outputs
+def outputs(path):
+    return [cell.outputs for cell in notebooks.code_cells(nbformat.read(path, as_version=4))]
 
 
-def test_a_notebook_runs_again_only_when_content_changed(book):
-    assert execute().returncode == 0 and runs() == {'one': 1, 'two': 1}
-    assert output('index')[0].data['text/plain'] == '42'
-    first = (FOLDER / 'index.ipynb').read_bytes()
-    Path('utils.py').touch()
-    assert execute().returncode == 0 and runs() == {'one': 1, 'two': 1}
-    change('chapter_fine_tuning/two.md', "('x')", "('x')  # new")
-    assert execute().returncode == 0 and runs() == {'one': 1, 'two': 2}
-    change('chapter_fine_tuning/index.md', '6 * 7', '6 * 8')
-    assert execute().returncode == 0 and runs() == {'one': 2, 'two': 3}
-    Path('data/small.rec').write_text('others!')
-    assert execute().returncode == 0 and runs() == {'one': 3, 'two': 4}
-    change('chapter_fine_tuning/index.md', '6 * 8', '6 * 7')
-    assert execute('--force').returncode == 0 and runs() == {'one': 4, 'two': 5}
-    assert (FOLDER / 'index.ipynb').read_bytes() == first
+def test_a_page_runs_again_only_when_its_code_the_library_the_data_or_the_lock_changed(book):
+    assert run().returncode == 0 and runs() == (1, 1)
+    assert outputs(EVAL / 'index.ipynb')[1][0].data['text/plain'] == '42'
+    first = (EVAL / 'index.ipynb').read_bytes()
     assert 'iopub' not in first.decode()  # no time stamps
-
-
-def test_a_notebook_gets_the_parameters_of_the_run_before_it(book):
-    """What Jupyter or a fault changed in between is trained again, but only for a notebook that is to be executed."""
-    change('chapter_fine_tuning/index.md', '6 * 7', "open('../data/cache/net.params', 'w').write('right')")
-    change('chapter_fine_tuning/two.md', "('x')", "('x'); print(open('../data/cache/net.params').read())")
-    parameters = Path('data/cache/net.params')
-    parameters.parent.mkdir()
-    assert execute().returncode == 0 and runs() == {'one': 1, 'two': 1}
-    for number, damage in enumerate((lambda: parameters.write_text('other'), parameters.unlink), 1):
-        damage()
-        assert execute().returncode == 0 and runs() == {'one': number, 'two': number}
-        change('chapter_fine_tuning/two.md', '; print(', f'; {number}; print(')
-        assert execute().returncode == 0 and runs() == {'one': number + 1, 'two': number + 1}
-        assert output('two')[0].text == 'right\n'
-    change('chapter_fine_tuning/two.md', '; print(', '; 3; print(')
-    assert execute().returncode == 0 and runs() == {'one': 3, 'two': 4}
-
-
-def test_prose_alone_keeps_the_outputs(book):
-    execute()
+    change('utils.py', 'x = 1', 'x = 1  # a comment')
+    change('chapter_fine_tuning/two.md', "('x')", "('x')  # new")
     change('chapter_fine_tuning/index.md', 'text', 'better text')
-    assert execute('--update').returncode == 0 and runs() == {'one': 1, 'two': 1}
-    assert 'better text' in (FOLDER / 'index.ipynb').read_text() and output('index')[0].data['text/plain'] == '42'
-    assert Path('chapter_fine_tuning/index.ipynb').read_bytes() == (FOLDER / 'index.ipynb').read_bytes()
+    assert run().returncode == 0 and runs() == (1, 1)
+    assert 'better text' in (EVAL / 'index.ipynb').read_text() and outputs(EVAL / 'index.ipynb')[1]
+    for number, (file, old, new) in enumerate([('chapter_fine_tuning/two.md', "('x')", "('x'); 1"),
+                                               ('utils.py', 'x = 1', 'x = 2'), ('data/small.rec', 'records', 'others'),
+                                               ('requirements.lock', '', 'numpy==1')], 1):
+        change(file, old, new)
+        assert run().returncode == 0 and runs() == (max(1, number), number + 1)
+    assert run('--force').returncode == 0 and runs() == (5, 6)
 
 
-def test_the_english_notebook_gets_the_outputs_of_the_chinese_one(book):
-    english, result = Path('chapter_fine_tuning/index_en.md'), Path('chapter_fine_tuning/index_en.ipynb')
-    english.write_text(page(count('one'), '6 * 7  # the answer', prose='English'))
-    assert execute('--update').returncode == 0 and runs() == {'one': 1, 'two': 1}
-    cells = notebooks.code_cells(nbformat.read(result, as_version=4))
-    assert cells[1].source.endswith('# the answer') and cells[1].outputs == output('index')
-    assert 'English' in result.read_text() and not Path('chapter_fine_tuning/two_en.ipynb').exists()
-    before = result.read_bytes()
-    change(english, '6 * 7', '7 * 6')
-    refusal = execute('--update', '--force')
-    assert refusal.returncode == 1 and result.read_bytes() == before and runs() == {'one': 1, 'two': 1}
-    assert refusal.stderr.strip() == (f'{english}, code cell 2: not the code of chapter_fine_tuning/index.md, '
-                                      'change both alike')
+def test_what_is_committed_is_laid_out_without_executing_or_one_sentence_says_what_changed(book):
+    assert 'the code of chapter_fine_tuning/index.md' in run('--stored').stderr
+    assert run('--update').returncode == 0 and runs() == (1, 1)
+    english = Path('_build/en/eval/chapter_fine_tuning/index_en.ipynb')
+    assert outputs(english) == outputs(CHAPTER / 'index_en.ipynb') == outputs(EVAL / 'index.ipynb')
+    assert 'the answer' in english.read_text() and not (CHAPTER / 'two_en.ipynb').exists()
+    subprocess.run(['rm', '-r', '_build'], check=True)
+    assert run('--stored').returncode == 0 and runs() == (1, 1) and EVAL.exists()
+    time.sleep(0.01)
+    (CHAPTER / 'two.md').touch()  # d2lbook would drop the outputs of a page that is newer than they are
+    assert run('--stored').returncode == 0
+    assert (EVAL / 'two.ipynb').stat().st_mtime > (CHAPTER / 'two.md').stat().st_mtime
+    change('utils.py', 'x = 1', 'x = 2')
+    result = run('--stored')
+    assert result.returncode == 1 and runs() == (1, 1)
+    assert result.stderr == ('utils.py or hotdog/ changed since the outputs of index, two were made: run make book, '
+                             'which executes them\n')
+
+
+def test_editions_with_different_code_are_refused(book):
+    change('chapter_fine_tuning/index_en.md', '6 * 7', '7 * 6')
+    assert run().stderr == ('chapter_fine_tuning/index_en.md, code cell 2: not the code of '
+                            'chapter_fine_tuning/index.md, change both alike\n')
 
 
 @pytest.mark.parametrize('cell, sentence', [
@@ -120,71 +104,54 @@ def test_the_english_notebook_gets_the_outputs_of_the_chinese_one(book):
     ('1 / 0', 'ZeroDivisionError: division by zero'),
     ('import os; os._exit(1)', 'the kernel died, perhaps for lack of memory'),
     ('import time; time.sleep(60)', 'it ran longer than 2 s and was stopped')])
-def test_a_failing_cell_is_named_and_leaves_the_old_results(book, cell, sentence):
-    execute('--update')
-    before = {path: path.read_bytes() for path in [*FOLDER.iterdir(), *Path('chapter_fine_tuning').iterdir()]}
-    site = Path('_build/html/index.html')
-    book_for_print = Path('_build/pdf/book.pdf')
-    for product in (site, book_for_print):
-        product.parent.mkdir()
-        product.touch()
-    Path('chapter_fine_tuning/two.md').write_text(page(count('two'), cell))
-    result = execute('--update', '--timeout', '2')
-    assert result.returncode == 1 and not site.exists() and not book_for_print.exists()
+def test_a_failing_cell_is_named_and_only_the_site_is_removed(book, cell, sentence):
+    run('--update')
+    before = {path: path.read_bytes() for path in CHAPTER.glob('*.ipynb')}
+    for folder in ('html', 'pdf'):
+        Path('_build', folder).mkdir()
+    (CHAPTER / 'two.md').write_text(page(count('two'), cell))
+    result = run('--update', '--timeout', '2')
+    assert result.returncode == 1 and not Path('_build/html').exists() and not Path('_build/pdf').exists()
     assert result.stderr.splitlines()[-1] == f'chapter_fine_tuning/two.md, code cell 2: {sentence}'
-    for path in before.keys() - {Path('chapter_fine_tuning/two.md')}:
-        assert path.read_bytes() == before[path]
+    assert before == {path: path.read_bytes() for path in CHAPTER.glob('*.ipynb')}
 
 
-def test_settings_never_touch_the_reference(book):
-    execute('--update')
-    before = Path('chapter_fine_tuning/two.ipynb').read_bytes()
+def test_photographs_never_touch_the_committed_notebooks(book):
+    run('--update')
+    before = {path: path.read_bytes() for path in CHAPTER.iterdir()}
     Path('my photos').mkdir()
-    Path('chapter_fine_tuning/two.md').write_text(page("import os\nos.environ['PHOTOS']"))
-    assert execute(PHOTOS='my photos').returncode == 0
-    run, = Path('_build/executed').glob('photos-*/two.ipynb')
-    assert str(book / 'my photos') in run.read_text() and Path('chapter_fine_tuning/two.ipynb').read_bytes() == before
-    result = execute('--update', PHOTOS='my photos')
-    assert result.returncode == 1 and result.stderr.strip().endswith('unset PHOTOS')
-    result = execute(PHOTOS='nowhere')
-    assert result.returncode == 1 and result.stderr.startswith('PHOTOS=nowhere is not a folder')
+    assert run(PHOTOS='my photos').returncode == 0 and runs() == (2, 2)
+    assert Path('_build/photos/eval/chapter_fine_tuning/two.ipynb').exists()
+    assert before == {path: path.read_bytes() for path in CHAPTER.iterdir()}
+    assert str(book / 'my photos') not in Path('_build/photos/record.json').read_text()
+    assert run('--update', PHOTOS='my photos').stderr.endswith('unset PHOTOS\n')
+    assert run(PHOTOS='nowhere').stderr.startswith('PHOTOS=nowhere is not a folder')
 
 
-def test_killed_it_leaves_no_half_file_and_the_next_run_completes(book):
-    execute()
-    change('chapter_fine_tuning/two.md', "('x')", "('x'); import time; time.sleep(2)")
-    process = subprocess.Popen(RUN, stderr=subprocess.DEVNULL)
-    time.sleep(4)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    for path in FOLDER.glob('*.ipynb'):
-        nbformat.validate(nbformat.read(path, as_version=4))
-    assert execute().returncode == 0 and 'sleep' in (FOLDER / 'two.ipynb').read_text()
-
-
-def test_stopped_by_the_reader_it_says_so_and_the_finished_notebooks_are_kept(book):
-    change('chapter_fine_tuning/two.md', "('x')", "('x'); import time; time.sleep(60)")
+@pytest.mark.parametrize('kind', [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_it_keeps_what_is_finished_and_the_next_run_completes(book, kind):
+    change('chapter_fine_tuning/two.md', "('x')", "('x'); import time; time.sleep(3)")
     process = subprocess.Popen(RUN, text=True, stderr=subprocess.PIPE, start_new_session=True)
     while not Path('two.runs').exists():
         time.sleep(0.1)
-    kernel, = (child for child in psutil.Process(process.pid).children() if 'ipykernel_launcher' in child.cmdline())
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    os.killpg(process.pid, kind)  # as a terminal does
     said = process.communicate(timeout=60)[1]
-    assert said.splitlines()[-1] == 'stopped: the finished notebooks are kept' and 'Traceback' not in said
-    assert process.returncode == 1 and not kernel.is_running()
-    assert {path.stem for path in FOLDER.glob('*.key')} == {'index'}
+    assert process.returncode and 'Traceback' not in said
+    assert kind == signal.SIGKILL or said.endswith('stopped: the finished notebooks are kept\n')
+    assert {path.stem for path in CACHE.glob('*.ipynb')} == {'index'}
+    assert run().returncode == 0 and runs() == (1, 2)
 
 
-def test_a_full_disk_leaves_the_old_file_and_no_half_one(tmp_path):
-    (tmp_path / 'a.ipynb').write_text('old')
-    (tmp_path / 'a.ipynb.tmp').symlink_to('/dev/full')
-    with pytest.raises(OSError, match='No space left on device'):
-        notebooks.write_atomically(tmp_path / 'a.ipynb', 'new')
-    assert os.listdir(tmp_path) == ['a.ipynb'] and (tmp_path / 'a.ipynb').read_text() == 'old'
-
-
-def test_two_at_once_wait_for_each_other(book):
-    processes = [subprocess.Popen(RUN, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)]
-    said = [process.communicate()[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0] and runs() == {'one': 1, 'two': 1}
-    assert any('waiting' in text for text in said)
+@pytest.mark.long
+def test_training_repeats_bit_by_bit():
+    code = """import mxnet as mx, utils
+data, net = utils.load_data(), utils.pretrained_net()
+utils.seed(0)
+net.output.initialize(mx.init.Normal(0.01), force_reinit=True)
+trainer = mx.gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.001, 'momentum': 0.9})
+loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+batches = utils.RecordIter(data.validation, augment=True)
+print(utils.train(batches, batches, net, loss, trainer, mx.cpu(), 1)['loss'])"""
+    losses = [subprocess.check_output([sys.executable, '-c', code], text=True, cwd=notebooks.ROOT,
+                                      env={**os.environ, **execute.REPRODUCIBLE}).splitlines()[-1] for _ in range(2)]
+    assert losses[0] == losses[1] and float(losses[0].strip('[]')) > 0

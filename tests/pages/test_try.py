@@ -31,7 +31,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inlin
           "font-src 'self'; form-action 'self'; base-uri 'self'")  # no less strict than the site's
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}"><meta name="viewport" content="width=device-width">
-<title>Try it</title><link rel="icon" href="data:,"><link rel="stylesheet" href="furo.css"><link rel="stylesheet" href="try.css"></head>
+<title>Try it</title><link rel="icon" href="data:,">
+<link rel="stylesheet" href="furo.css"><link rel="stylesheet" href="try.css"></head>
 <body><main><article><h1>Try it</h1><div id="try" data-weights="weights.js" data-samples="samples.js"></div>
 <div id="teach"></div></article></main>{scripts}</body></html>"""
 SCRIPTS = ('labels', 'network', 'picture', 'try', 'teach', 'school')  # in the order in which the page loads them
@@ -283,8 +284,10 @@ def test_keyboard_camera_narrow_screens_and_screen_readers(open_page):
     tab.get_by_role('button', name='Camera', exact=True).click()
     tab.get_by_role('button', name='Take the picture').click()
     wait(tab, '() => Try.state.seen.length === 2')
+    tab.get_by_role('button', name='Add from the camera').first.click()
+    tab.locator('dialog video').wait_for()
     tab.keyboard.press('Escape')
-    assert tab.locator('dialog').count() == 0
+    wait(tab, '() => document.querySelector("dialog") === null')
     tab.get_by_role('button', name='Add a class').click()
     for number in (0, 0, 1, 1, 2, 2):
         tab.get_by_role('button', name='Add the picture above').nth(number).click()
@@ -302,8 +305,18 @@ def test_the_code_that_the_page_shows_is_the_network_s(page):
     code, text = (browser.FOLDER / 'network.js').read_text(), page.read_text()
     pieces = re.findall(r'^```JavaScript\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
     assert len(pieces) == 4
-    assert [piece for piece in pieces if not any(textwrap.indent(piece, depth * ' ') in code for depth in (2, 12))] == []
+    assert all(any(textwrap.indent(piece, depth * ' ') in code for depth in (2, 12)) for piece in pieces)
     assert int(re.search(r'(?:整个网络是|The whole network is )(\d+)', text)[1]) == len(code.splitlines())
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_the_table_holds_the_measured_figures(page):
+    figures = json.loads(browser.FIGURES.read_text())
+    rows = [*figures['photographs'].values(), figures['test']]
+    table = [[float(cell) for cell in line.split('|')[2:-1]] for line in
+             re.findall(r'^\|.*\d\.\d{3} \|$', page.read_text(), re.MULTILINE)]
+    assert table == [[row[name] for name in ('pictures', 'hotdog', 'not_hotdog', 'balanced_accuracy', 'auroc')]
+                     for row in rows]
 
 
 def test_the_pictures_to_click_are_the_book_s():

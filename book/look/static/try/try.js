@@ -46,8 +46,8 @@ var Try = (() => {
     return [button(label, () => input.click()), input];
   }
 
-  // Show the camera in a dialogue; `use` gets each picture as a list of one file.
-  async function camera(use) {
+  // Show the camera in a dialogue; `use` gets each picture, or the only one, as a list of one file.
+  async function camera(use, once = false) {
     let stream, taken = 0;
     try {
       stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}});
@@ -60,6 +60,7 @@ var Try = (() => {
       const still = make('canvas', {width: video.videoWidth, height: video.videoHeight});
       still.getContext('2d').drawImage(video, 0, 0);
       still.toBlob((blob) => use([new File([blob], `${text.camera} ${++taken}`)]));
+      if (once) dialog.close();
     });
     const dialog = make('dialog', {className: 'try-camera', 'aria-label': text.preview}, video, shoot,
       button(text.stop, () => dialog.close()));
@@ -248,7 +249,7 @@ var Try = (() => {
   const samples = make('ul', {className: 'try-row', 'aria-label': text.samples});
   place.append(
     make('p', {className: 'try-buttons'}, ...chooser(text.choose, 'image/*', classify),
-      button(text.camera, () => camera(classify)), make('span', {}, text.drop)),
+      button(text.camera, () => camera(classify, true)), make('span', {}, text.drop)),
     make('p', {}, text.samples), samples, status, heads, result, history);
   accept(place, classify);
   document.addEventListener('paste', (event) => {

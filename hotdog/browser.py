@@ -21,11 +21,11 @@ from mxnet.gluon import nn
 from sklearn import metrics
 from tqdm import tqdm
 
-from hotdog import batches, datasets, imagenet, photographs, records
+from hotdog import batches, datasets, files, imagenet, photographs, records
 
 FOLDER = Path(__file__).parents[1] / 'book' / 'look' / 'static' / 'try'
 SCRIPT, SAMPLES = FOLDER / 'weights.js', FOLDER / 'samples.js'
-FIGURES = datasets.HERE / 'try.json'
+FIGURES = files.DATA / 'try.json'
 HOTDOG = imagenet.class_names().index('hotdog')
 SHARE, SEEDS = 0.25, (0, 1, 2)  # of the fine-tuned weights in the mixture; of the runs that are averaged
 RATE, UPDATES, BATCH = 0.0005, 76, 32
@@ -65,7 +65,7 @@ def arrays_of(net):
 
 def start():
     """Return the parameters of ImageNet's SqueezeNet, its bias of `hotdog` raised by log 999."""
-    arrays = arrays_of(imagenet.pretrained('squeezenet1_1', mx.cpu(), datasets.DOWNLOADS))
+    arrays = arrays_of(imagenet.pretrained('squeezenet1_1', mx.cpu()))
     arrays[-1][HOTDOG] += np.log(len(arrays[-1]) - 1)
     return arrays
 
@@ -82,14 +82,14 @@ def fine_tune(arrays, record_file, seed):
     mx.random.seed(seed)
     net, pictures = with_arrays(arrays), batches.RecordIter(record_file, BATCH, augment=True)
     pictures.epoch = 1000 * seed  # other views for each seed
-    labels = datasets.labels(record_file)
+    labels = records.labels(record_file)
     weights = nd.array([len(labels) / 2 / (labels == label).sum() for label in (0, 1)])
     schedule = mx.lr_scheduler.CosineScheduler(UPDATES, RATE, warmup_steps=9)
     trainer = gluon.Trainer(net.collect_params(), 'sgd',
                             {'learning_rate': RATE, 'lr_scheduler': schedule, 'momentum': 0.9, 'wd': 1e-4})
     loss = gluon.loss.SigmoidBinaryCrossEntropyLoss()
     endless = itertools.chain.from_iterable(itertools.repeat(pictures))
-    for x, y in tqdm(itertools.islice(endless, UPDATES), total=UPDATES, desc=f'seed {seed}', disable=datasets.QUIET):
+    for x, y in tqdm(itertools.islice(endless, UPDATES), total=UPDATES, desc=f'seed {seed}'):
         with autograd.record():
             value = loss(log_odds(net(x)), y) * weights.take(y)
         value.backward()
@@ -134,10 +134,10 @@ def read_script(file):
 
 def samples(record_file):
     """Return the script that holds the pictures to click: the exam's and a dozen of the test split."""
-    with open(datasets.HERE / 'manifest.csv', newline='') as file:
+    with open(files.DATA / 'manifest.csv', newline='') as file:
         digests = {row['sha256']: Path(row['file']).stem for row in csv.DictReader(file) if row['split'] == 'test'}
     encoded = {digests[hashlib.sha256(jpeg).hexdigest()]: jpeg for _, jpeg in records.samples(record_file)}
-    pictures = [((datasets.HERE.parent / 'img' / f'{name}_hotdog.jpg').read_bytes(), names)
+    pictures = [((files.DATA.parent / 'img' / f'{name}_hotdog.jpg').read_bytes(), names)
                 for name, names in EXAM.items()] + [(encoded[name], names) for name, names in TEST.items()]
     return 'var Samples = ' + json.dumps([{'zh': names[0], 'en': names[1], 'data': base64.b64encode(jpeg).decode()}
                                           for jpeg, names in pictures], ensure_ascii=False) + ';\n'

@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import utils
 from hotdog import imagenet
 
-PHOTOS = Path(__file__).parents[2] / 'shared' / 'photos' / 'imagenet_sample'
+PHOTOS = Path(__file__).parents[3] / 'shared' / 'photos' / 'imagenet_sample'
 PICTURE = Path(__file__).parents[2] / 'img' / 'real_hotdog.jpg'
 
 

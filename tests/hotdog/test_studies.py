@@ -1,4 +1,4 @@
-"""tools/evidence.py and its table: the runs it plans, what it resumes, and whether the table and the code agree."""
+"""hotdog/studies.py and its table: the runs it plans, what it resumes, and whether the table and the code agree."""
 import collections
 import re
 
@@ -52,7 +52,7 @@ def test_two_hours_are_enough_on_two_cores():
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, 'CACHE', tmp_path)
+    monkeypatch.setattr(evidence.datasets, 'CACHE', tmp_path)
     monkeypatch.setattr(evidence, 'measure', fake_rows)
     return tmp_path / 'evidence.csv'
 
@@ -112,7 +112,7 @@ def test_fewer_pictures_are_part_of_more_and_as_many_of_each_class(tmp_path):
     record_file, found = datasets.demo_set().train, []
     for pictures in evidence.PICTURES:
         path = evidence.subset(record_file, pictures, 1, tmp_path)
-        assert collections.Counter(datasets.labels(path)) == {0: pictures, 1: pictures}
+        assert collections.Counter(utils.labels(path)) == {0: pictures, 1: pictures}
         found.append({(picture.tobytes(), label) for picture, label in datasets.pictures(path)})
     assert all(few < more for few, more in zip(found, found[1:]))
     assert found[0] != {(p.tobytes(), y) for p, y in datasets.pictures(evidence.subset(record_file, 10, 2, tmp_path))}
@@ -134,13 +134,13 @@ def test_the_head_of_the_hotdog_class_is_that_row_against_the_mean_of_the_others
 
 def test_the_loss_gives_hot_dogs_twice_the_weight_of_the_others():
     record_file = datasets.demo_set().train
-    labels = nd.array(datasets.labels(record_file))
+    labels = nd.array(utils.labels(record_file))
     losses = evidence.loss_of(record_file)(nd.zeros((len(labels), 2)), labels)
     assert float((losses * labels).sum().asscalar() / (losses * (1 - labels)).sum().asscalar()) == pytest.approx(2)
 
 
 def test_the_comparison_is_the_paired_t_test():
-    draw, rows, count = np.random.default_rng(0), [], len(datasets.labels(datasets.demo_set().test))
+    draw, rows, count = np.random.default_rng(0), [], len(utils.labels(datasets.demo_set().test))
     for method, seeds in (('fine-tuning', 5), ('from scratch', 4)):
         run = evidence.run_of(method, rate=evidence.GRID[1])
         rows += [row for rate in evidence.GRID for row in fake_rows(run._replace(rate=rate), ('validation',))]
@@ -177,11 +177,11 @@ def test_a_course_has_every_seed_at_every_update():
 
 @pytest.mark.parametrize('name', ['exercises.md', 'exercises_en.md'])
 def test_the_exercises_ten_lines_add_a_point_to_a_study(name, monkeypatch):
-    code, = re.findall(r'^```python .noeval\n(.*?)^```', (notebooks.CHAPTER / name).read_text(), re.M | re.S)
+    code, = re.findall(r'^```{.python .noeval}\n(.*?)^```', (notebooks.CHAPTER / name).read_text(), re.M | re.S)
     assert len(code.splitlines()) <= 11
     rows = [row for rate in evidence.GRID
             for row in fake_rows(evidence.run_of('fine-tuning', rate=rate), ('validation',))]
-    *lines, value = code.replace('from tools import evidence\n', '').rstrip('\n').split('\n')
+    *lines, value = code.rstrip('\n').split('\n')
     names = {'evidence': evidence, 'utils': utils}
     monkeypatch.setattr(evidence, 'read', lambda: rows)
     monkeypatch.setattr(evidence, 'measure', fake_rows)
@@ -200,7 +200,7 @@ def test_the_table_is_about_these_data_and_was_planned():
 
 @needs_table
 def test_every_score_of_the_table_follows_from_its_answers():
-    truth = {split: datasets.labels(getattr(datasets.demo_set(), split)) for split in ('validation', 'test')}
+    truth = {split: utils.labels(getattr(datasets.demo_set(), split)) for split in ('validation', 'test')}
     for row in ROWS:
         if row['split'] in truth:
             labels, answers = truth[row['split']], evidence.answers(row)

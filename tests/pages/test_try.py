@@ -21,10 +21,10 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
 
-from hotdog import batches, browser, datasets, photographs, records
+from hotdog import batches, browser, datasets, files, photographs, records
 
 ROOT = Path(__file__).parents[2]
-PHOTOS = ROOT / 'shared' / 'photos' / 'hotdog_2000' / 'test'
+PHOTOS = ROOT.parent / 'shared' / 'photos' / 'hotdog_2000' / 'test'
 PAGES = [ROOT / 'chapter_fine_tuning' / name for name in ('try.md', 'try_en.md')]
 CHROMIUM = shutil.which('chromium')
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -144,7 +144,7 @@ def compare(tab, files):
 def rendered(folder, names):
     """Write pictures of the demo set (names as in the manifest) into a folder; return the files."""
     data, wanted = datasets.demo_set(), {}
-    for line in (datasets.HERE / 'manifest.csv').read_text().splitlines()[1:]:
+    for line in (files.DATA / 'manifest.csv').read_text().splitlines()[1:]:
         file, digest = line.split(',')[0], line.split(',')[-1]
         if file in names:
             wanted[digest] = folder / Path(file).name
@@ -225,7 +225,7 @@ def groups(tmp_path, count):
     if PHOTOS.exists():
         return [sorted(PHOTOS.glob(pattern))[:count] for pattern in ('hotdog/*', 'not_hotdog/imagenet_pets_*')]
     kinds = ('cat', 'dog', 'bird', 'hamster', 'sausage_dog', 'people', 'portrait')
-    manifest = [line.split(',')[0] for line in (datasets.HERE / 'manifest.csv').read_text().splitlines()[1:]]
+    manifest = [line.split(',')[0] for line in (files.DATA / 'manifest.csv').read_text().splitlines()[1:]]
     found = [[name for name in manifest if re.match(rf'(train|test)/({part})-', name)][:count]
              for part in ('hot_dog', '|'.join(kinds))]
     (tmp_path / 'renders').mkdir()

@@ -13,7 +13,7 @@ var Labels = {
     history: '看过的图片', again: '{name}：{verdict}，再看一次', by: '由谁来答', book: '书里的网络', taught: '你教会的输出层',
     teach: '教它认新东西', name: '第{number}类的名称', unnamed: '第{number}类', add: '加图片', addSeen: '加上面那张图片',
     addCamera: '从相机加', addClass: '再加一类', removeClass: '去掉“{name}”', remove: '去掉“{name}”的第{number}张图片',
-    count: '{count}张图片', few: '至少两类、每类至少两张图片，就可以开始学了。',
+    count: '{name}：{count}张图片', comma: '、', few: '至少两类、每类至少两张图片，就可以开始学了。',
     learned: '学了{count}张图片。逐一留出，每张都由没见过它的输出层来认：{percent}认对（{right}/{count}）。',
     learning: '正在学……', curve: '学习曲线：图片数与留一准确率。{points}', point: '{count}张 {percent}',
     curveX: '图片数', curveY: '留一准确率', use: '用它来分类', save: '存成文件', open: '打开存下的文件', file: 'output-layer.json',
@@ -47,7 +47,7 @@ var Labels = {
     teach: 'Teach it something new', name: 'Name of class {number}', unnamed: 'class {number}', add: 'Add pictures',
     addSeen: 'Add the picture above', addCamera: 'Add from the camera', addClass: 'Add a class',
     removeClass: 'Remove “{name}”', remove: 'Remove picture {number} of “{name}”',
-    count: '{count} pictures', few: 'Two classes with two pictures each, and learning begins.',
+    count: '{name}: {count} pictures', comma: ', ', few: 'Two classes with two pictures each, and learning begins.',
     learned: 'Learned from {count} pictures. Leave-one-out, each classified by a layer that has not seen it: ' +
       '{percent} right ({right} of {count}).',
     learning: 'Learning…', curve: 'Learning curve: number of pictures and leave-one-out accuracy. {points}',

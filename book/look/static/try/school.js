@@ -11,7 +11,7 @@
   const list = make('div', {className: 'try-classes'});
   const use = button(text.use, () => {
     Try.choose('taught');
-    say(fill(text.used, {name: '', names: state.heads.taught.classes.join(', ')}));
+    say(fill(text.used, {names: state.heads.taught.classes.join(text.comma)}));
     document.getElementById('try').scrollIntoView();
   }, {disabled: true});
   const save = button(text.save, download, {disabled: true});
@@ -60,7 +60,7 @@
     classes.forEach((one, number) => {
       const name = called(one, number);
       one.card.querySelector('label').textContent = fill(text.name, {number: number + 1});
-      one.count.textContent = `${name}: ${fill(text.count, {count: one.pictures.length})}`;
+      one.count.textContent = fill(text.count, {name, count: one.pictures.length});
       one.remove.hidden = classes.length <= FEWEST;
       one.remove.setAttribute('aria-label', fill(text.removeClass, {name}));
       one.pictures.forEach(({item}, n) =>
@@ -142,7 +142,7 @@
     state.heads.taught = {weight: Float32Array.from(found.weight.flat()), bias: Float32Array.from(found.bias),
       classOf: found.bias.map((_, n) => n), classes: found.classes, threshold: 0.5};
     Try.choose('taught');
-    say(fill(text.opened, {names: found.classes.join(', ')}));
+    say(fill(text.opened, {names: found.classes.join(text.comma)}));
   }
 
   // Parse a saved output layer; nothing unless every part of it is as it was saved.

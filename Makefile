@@ -2,7 +2,6 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
 CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/book/nbval_sanitize.cfg --nbval-cell-timeout 400
 JOBS ?= $(shell nproc)
 # d2lbook reads config.ini and writes into _build; another edition or folder is a matter of book/edition.py
 OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)
@@ -53,7 +52,7 @@ check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, a
 	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
 
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
-	$(PYTHON) -m pytest tests $(CHAPTER) $(NBVAL)
+	$(PYTHON) -m pytest --nbval tests $(CHAPTER)
 
 test-all: test  ## also run the long tests
 	$(PYTHON) -m pytest tests -m long

@@ -125,7 +125,7 @@ class Pages(SphinxTransform):
                            location=self.env.docname)
 
     def shrink(self, image):
-        """Let the site show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""
+        """Show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""
         if not self.html:
             image['scale'] = 80
             return

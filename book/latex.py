@@ -59,7 +59,8 @@ def adapt(document):
             block.parent.replace(style, raw(f'\\needspace{{{lines}\\codeskip}}\n{style.astext()}'))
     for table in [title.parent for title in document.findall(nodes.title) if isinstance(title.parent, nodes.table)]:
         parent = table.parent
-        labels = [node for node in parent.children if isinstance(node, nodes.target) and node.get('refid') in table['ids']]
+        labels = [node for node in parent.children
+                  if isinstance(node, nodes.target) and node.get('refid') in table['ids']]
         parent.insert(parent.index(table) + 1, raw('\\end{minipage}'))
         # a label stays next to its table, or LaTeX gets it twice
         parent.insert(parent.index((labels or [table])[0]),

@@ -76,7 +76,8 @@ def test_bookmarks_metadata_and_words_are_in_the_language(pdfs, language):
                         'Subject': {'zh': '迁移学习与微调', 'en': 'Transfer learning and fine-tuning'}}.items():
         assert re.search(rf'^{name}: +.*{value[language]}', information, re.MULTILINE), name
     words = poppler('pdftotext', pdfs[language], '-')
-    for edition, interface in {'zh': ('目录', '图 1.1.1', '第 2 节'), 'en': ('Contents', 'Fig. 1.1.1', 'Section 2')}.items():
+    for edition, interface in {'zh': ('目录', '图 1.1.1', '第 2 节'),
+                               'en': ('Contents', 'Fig. 1.1.1', 'Section 2')}.items():
         assert [word in words for word in interface] == [edition == language] * 3
     assert 'https://creativecommons.org/licenses/by-sa/4.0/' in poppler('pdfinfo', '-url', pdfs[language])
 

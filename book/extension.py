@@ -36,6 +36,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inlin
           "font-src 'self'; form-action 'self'; base-uri 'self'")
 # d2lbook's own script and styles call other hosts; the others serve extensions that this book does not have
 UNUSED = {'d2l.js', 'd2l.css', 'jquery.js', 'underscore.js', '_sphinx_javascript_frameworks_compat.js'}
+# large files of the Chinese edition that the English one, in its folder `en`, loads from there
+SHARED = ('mathjax/tex-svg-full.js', 'try/weights.js', 'try/samples.js')
 PERMALINKS = {'zh_CN': '本节的链接', 'en': 'Link to this place'}
 STATUS = {'zh_CN': ('笔记本', '用时（秒）', '完成于（协调世界时）', '代码、库、数据和锁文件的校验和', '执行环境'),
           'en': ('Notebook', 'Run time (s)', 'Finished (UTC)', 'Checksums of code, library, data and lock',
@@ -284,7 +286,7 @@ def finish(app, exception):
         shutil.copy(notebook, site / notebooks.CHAPTER / 'assignments')
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
-    for name in UNUSED:
+    for name in (*UNUSED, *(SHARED if language == 'en' else ())):
         (site / '_static' / name).unlink(missing_ok=True)
 
 

@@ -32,10 +32,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inlin
           "font-src 'self'; form-action 'self'; base-uri 'self'")  # no less strict than the site's
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}"><meta name="viewport" content="width=device-width">
-<title>Try it</title><link rel="icon" href="data:,">
-<link rel="stylesheet" href="furo.css"><link rel="stylesheet" href="try.css"></head>
-<body style="padding: 1rem"><main><article><h1>Try it</h1>
-<div id="try" data-weights="weights.js" data-samples="samples.js"></div>
+<title>Try it</title><link rel="icon" href="data:,"><link rel="stylesheet" href="furo.css"></head>
+<body style="padding: 1rem"><main><article><h1>Try it</h1><div id="try" data-folder="./"></div>
 <div id="teach"></div></article></main>{scripts}</body></html>"""
 SCRIPTS = ('labels', 'network', 'picture', 'try', 'teach', 'school')  # in the order in which the page loads them
 # what the network answered to the newest pictures, oldest first, and where it looks

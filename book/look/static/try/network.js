@@ -90,9 +90,10 @@ var Network = (() => {
   // The output layer: a score for each output from the averaged features, softmax, and for each class the sum of the
   // probabilities of its outputs (one output in most networks; `classOf` tells of which class each output is).
   function classify(averaged, {weight, bias, classOf}) {
-    const outputs = softmax(Array.from(bias, (b, output) => b + dot(row(weight, output), averaged)));
+    const score = (b, output) => b + dot(row(weight, output), averaged);
+    const outputs = softmax(Array.from(bias, score));
     const probabilities = Array(Math.max(...classOf) + 1).fill(0);
-    outputs.forEach((probability, output) => { probabilities[classOf[output]] += probability; });
+    outputs.forEach((p, output) => { probabilities[classOf[output]] += p; });
     return {outputs, probabilities};
   }
 

@@ -1,5 +1,5 @@
 // The second half of the page "Try it": a new output layer is taught with a few pictures of each class.
-// It needs Try and Teach, and fills <div id="teach">.
+// It needs Try and Teach, and fills the element "teach".
 (() => {
   'use strict';
   const {state, text, fill, percent, make, button, chooser, say} = Try;

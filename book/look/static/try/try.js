@@ -1,8 +1,9 @@
 // The page "Try it": pictures come in, the network looks at them, an output layer answers, and a map shows why.
-// It needs Labels, Network and Picture, and fills <div id="try" data-weights="weights.js" data-samples="samples.js">.
+// It needs Labels, Network and Picture, and fills the element "try". Its data-folder is where try.css, samples.js and,
+// when the first picture comes, weights.js are loaded from; without it, the page has weights and style in itself.
 var Try = (() => {
   'use strict';
-  const place = document.getElementById('try');
+  const place = document.getElementById('try'), {folder} = place.dataset;
   const text = Labels[document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'];
   const KEPT = 24, CELL = 16, FIRST_CELL = 7.5, CELLS = 13;  // pictures; pixels of a cell of the map, before the first
   const state = {network: null, heads: {}, head: 'book', seen: [], shown: null};
@@ -62,6 +63,8 @@ var Try = (() => {
       still.toBlob((blob) => use([new File([blob], `${text.camera} ${++taken}`)]));
       if (once) dialog.close();
     });
+    shoot.disabled = true;
+    video.onloadeddata = () => { shoot.disabled = false; };
     const dialog = make('dialog', {className: 'try-camera', 'aria-label': text.preview}, video, shoot,
       button(text.stop, () => dialog.close()));
     dialog.onclose = () => {
@@ -104,7 +107,7 @@ var Try = (() => {
     if (state.network) return;
     say(text.loading);
     await pause();
-    await script(place.dataset.weights).catch(() => { throw Error('weights'); });
+    if (folder) await script(`${folder}weights.js`).catch(() => { throw Error('weights'); });
     state.network = Network.unpack(Weights);
     state.heads.book = {...state.network.output, threshold: Weights.threshold,
       classes: Weights.classes.map((name) => text.classes[name] || name)};
@@ -250,13 +253,16 @@ var Try = (() => {
   place.append(
     make('p', {className: 'try-buttons'}, ...chooser(text.choose, 'image/*', classify),
       button(text.camera, () => camera(classify, true)), make('span', {}, text.drop)),
-    make('p', {}, text.samples), samples, status, heads, result, history);
+    ...(folder ? [make('p', {}, text.samples), samples] : []), status, heads, result, history);
   accept(place, classify);
   document.addEventListener('paste', (event) => {
     if (event.clipboardData.files.length) classify([...event.clipboardData.files]);
     else if (place.contains(event.target)) complain(Error('nothing'));
   });
-  if (place.dataset.samples) script(place.dataset.samples).then(drawSamples, () => complain(Error('weights')));
+  if (folder) {
+    document.head.append(make('link', {rel: 'stylesheet', href: `${folder}try.css`}));
+    script(`${folder}samples.js`).then(drawSamples, () => complain(Error('weights')));
+  }
 
   return {state, text, fill, percent, make, button, chooser, camera, accept, thumbnail, say, complain, load, next, each,
     pause, choose};

@@ -125,7 +125,7 @@ class Pages(SphinxTransform):
                            location=self.env.docname)
 
     def shrink(self, image):
-        """Let the site show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""
+        """Show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""
         if not self.html:
             image['scale'] = 80
             return
@@ -216,7 +216,7 @@ def configure(app, config):
     config.templates_path = [str(LOOK / 'templates')]
     config.html_static_path = ['_static', str(LOOK / 'static')]
     config.html_additional_pages = {'index': 'forward.html'} if config.language == 'en' else {'404': '404.html'}
-    config.copybutton_selector = 'div.highlight-python pre, div.highlight-console pre'
+    config.copybutton_selector = ', '.join(f'div.highlight-{name} pre' for name in ('python', 'ipython3', 'console'))
     config.html_use_index = config.html_copy_source = config.html_show_sphinx = config.html_show_copyright = False
     config.html_show_search_summary = False  # it fetches every page found, which browsers refuse under file://
     config.pygments_style, config.pygments_dark_style = 'a11y-high-contrast-light', 'a11y-high-contrast-dark'
@@ -279,8 +279,9 @@ def finish(app, exception):
         if page.with_suffix('.ipynb').exists():
             nbformat.write(notebooks.read_page(page), site / f'{name}.ipynb')
     language = 'en' if app.config.language == 'en' else 'zh'
-    shutil.copytree(generate.generate() / language, site / notebooks.CHAPTER / 'assignments', dirs_exist_ok=True,
-                    ignore=lambda folder, names: [name for name in names if not name.endswith('.ipynb')])
+    for notebook in (generate.generate() / language).glob('*.ipynb') if generate.names() else []:
+        (site / notebooks.CHAPTER / 'assignments').mkdir(exist_ok=True)
+        shutil.copy(notebook, site / notebooks.CHAPTER / 'assignments')
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
     for name in UNUSED:

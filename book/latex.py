@@ -58,10 +58,13 @@ def adapt(document):
             lines = min(block.astext().count('\n') + 1 + (HEAD if printed else 0), WHOLE)
             block.parent.replace(style, raw(f'\\needspace{{{lines}\\codeskip}}\n{style.astext()}'))
     for table in [title.parent for title in document.findall(nodes.title) if isinstance(title.parent, nodes.table)]:
-        place, parent = table.parent.index(table), table.parent
-        parent.insert(place + 1, raw('\\end{minipage}'))
-        labelled = place and isinstance(parent[place - 1], nodes.target)  # which must stay next to the table
-        parent.insert(place - bool(labelled), raw('\\bigskip\n\\begin{minipage}{\\linewidth}\\centering'))
+        parent = table.parent
+        labels = [node for node in parent.children
+                  if isinstance(node, nodes.target) and node.get('refid') in table['ids']]
+        parent.insert(parent.index(table) + 1, raw('\\end{minipage}'))
+        # a label stays next to its table, or LaTeX gets it twice
+        parent.insert(parent.index((labels or [table])[0]),
+                      raw('\\bigskip\n\\noindent\\begin{minipage}{\\linewidth}\\centering'))
     for link in [link for link in document.findall(pending_xref) if link['reftype'] in ('numref', 'eq')]:
         place = link.parent.index(link)
         for step, edge in ((1, 0), (-1, -1)):

@@ -1,4 +1,4 @@
-"""book/execute.py on pages of two cells: what is repeated, what is kept, what is committed, and what a failure leaves."""
+"""book/execute.py on pages of two cells: what is repeated, kept and committed, and what a failure leaves."""
 import os
 import signal
 import subprocess

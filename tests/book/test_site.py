@@ -1,5 +1,9 @@
-"""The site of both editions in Chromium, opened from the disk: what it loads, shows, finds and weighs, and WCAG."""
+"""The site of both editions in Chromium, opened from the disk: what it loads, shows, finds and weighs, and WCAG.
+
+It is made in a copy of the clone by the commands that a reader types.
+"""
 import gzip
+import os
 import shutil
 import socket
 import subprocess
@@ -13,12 +17,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 from book import notebooks
-from book import render
 
 CHROMIUM = shutil.which('chromium')
-NAMES = ['index.html', 'references.html', 'status.html', 'search.html',
-         *(f'{page.with_suffix("")}.html' for page in notebooks.pages())]
-PAGES = [*NAMES, *(f'en/{name}' for name in NAMES), '404.html']
+NAMES = [f'{name}{{}}.html' for name in ('index', 'references', 'status',
+                                         *(str(page.with_suffix('')) for page in notebooks.pages()))]
+PAGES = [*(name.format('') for name in NAMES), *(f'en/{name.format("_en")}' for name in NAMES), 'search.html',
+         'en/search.html', '404.html']
 WCAG = {'runOnly': ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], 'resultTypes': ['violations']}
 MEGABYTE = 1_000_000
 # what the page itself can tell: pictures that are missing or not described, formulas that are not drawn, links
@@ -33,23 +37,33 @@ LOOK = """() => ({
   width: document.documentElement.scrollWidth})"""
 
 
+def clone(folder):
+    """Copy what git knows, and new files, into a folder; return the environment in which d2lbook is on the path."""
+    names = subprocess.check_output(['git', 'ls-files', '--cached', '--others', '--exclude-standard'], text=True,
+                                    cwd=notebooks.ROOT).splitlines()
+    for name in names:
+        if (notebooks.ROOT / name).is_file() and not name.startswith(('renderer/', 'tests/')):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(notebooks.ROOT / name, folder / name)
+    return {**os.environ, 'PATH': os.pathsep.join([str(Path(sys.executable).parent), os.environ['PATH']])}
+
+
+def command(folder, environment, *words):
+    """Run a command in a folder, and return all that it says; it may not fail."""
+    result = subprocess.run(words, cwd=folder, env=environment, text=True, capture_output=True)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-2000:]
+    return result.stdout + result.stderr
+
+
 @pytest.fixture(scope='module')
 def site(tmp_path_factory):
-    """Render both editions from the stored notebooks, in a folder of their own."""
-    folder = tmp_path_factory.mktemp('site')
-    for name in ('chapter_fine_tuning', 'static', 'img', 'web', 'tools', 'assignments', 'data'):
-        shutil.copytree(notebooks.ROOT / name, folder / name, ignore=shutil.ignore_patterns('cache', '*.zip'))
-    for pattern in ('*.md', '*.ini', 'LICENSE*', 'refs.bib', 'requirements.lock', 'CITATION.cff', 'environment.yml',
-                    'utils.py'):
-        for path in notebooks.ROOT.glob(pattern):
-            shutil.copy(path, folder)
-    executed = folder / '_build/executed/demo'
-    executed.mkdir(parents=True)
-    for page in notebooks.pages():
-        shutil.copy(page.with_suffix('.ipynb'), executed)
-    code = f'import sys; sys.path.insert(0, {str(notebooks.ROOT / "tools")!r}); import render; render.main()'
-    result = subprocess.run([sys.executable, '-c', code], cwd=folder, text=True, capture_output=True)
-    assert result.returncode == 0, result.stderr
+    """Render the committed notebooks: d2lbook's own command makes the Chinese edition."""
+    folder = tmp_path_factory.mktemp('clone')
+    environment = clone(folder)
+    command(folder, environment, sys.executable, '-m', 'book.execute', '--stored')
+    said = command(folder, environment, 'd2lbook', 'build', 'html')
+    assert 'build succeeded.' in said
+    command(folder, environment, sys.executable, '-m', 'book.edition', 'config_en.ini', 'html')
     return folder / '_build/html'
 
 
@@ -140,7 +154,8 @@ def test_the_page_is_whole_local_light_and_accessible(site, tab, name):
 
 
 def test_every_page_was_looked_at_and_the_site_is_small(site):
-    assert {str(page.relative_to(site)) for page in site.rglob('*.html')} == set(PAGES)
+    assert {str(page.relative_to(site)) for page in site.rglob('*.html')} == {*PAGES, 'en/index.html'}
+    assert 'url=index_en.html' in (site / 'en/index.html').read_text()
     assert sum(-(-file.stat().st_size // 4096) * 4096 for file in site.rglob('*') if file.is_file()) <= 12 * MEGABYTE
 
 
@@ -157,7 +172,7 @@ style="position: absolute">1</i><mjx-container>x</mjx-container></div><div style
         assert part in text, part
 
 
-@pytest.mark.parametrize('name', ['index.html', 'en/chapter_fine_tuning/training.html'])
+@pytest.mark.parametrize('name', ['index.html', 'en/chapter_fine_tuning/training_en.html'])
 def test_the_content_security_policy_stops_what_is_not_the_page_s_own(site, tab, name):
     visit(tab, site / name)
     assert tab.faults == []
@@ -184,7 +199,7 @@ def test_the_search_works_from_the_disk(site, tab, edition, query, page):
     tab.wait_for_timeout(100)
     results = tab.eval_on_selector_all('#search-results li a', 'links => links.map(a => a.href)')
     if page:
-        assert any(f'/{page}.html' in result for result in results), results
+        assert any(f'/{page}{edition and "_en"}.html' in result for result in results), results
         assert ('页' in tab.inner_text('p.search-summary')) is not bool(edition)
         tab.goto(results[0])
     else:
@@ -226,7 +241,7 @@ def test_the_keyboard_reaches_the_text_first_and_shows_where_it_is(site, tab):
 
 @pytest.mark.parametrize('edition', ['', 'en/'])
 def test_the_notebook_and_the_source_can_be_downloaded(site, tab, edition):
-    visit(tab, site / edition / 'chapter_fine_tuning/training.html')
+    visit(tab, site / edition / f'chapter_fine_tuning/training{edition and "_en"}.html')
     links = [Path(unquote(urlsplit(link).path)) for link in
              tab.eval_on_selector_all('.page-links a', 'links => links.map(a => a.href)')]
     stem = 'training_en' if edition else 'training'
@@ -237,35 +252,81 @@ def test_the_notebook_and_the_source_can_be_downloaded(site, tab, edition):
     assert [cell.source for cell in cells] == [cell.source for cell in notebooks.code_cells(notebooks.read_page(page))]
 
 
-@pytest.mark.parametrize('page', notebooks.pages() + notebooks.pages(Path('index_en.md')), ids=str)
-def test_every_output_picture_is_described(page):
-    notebook = nbformat.read(page.with_suffix('.ipynb'), as_version=4)
-    texts = render.alternatives(page, notebook)
-    assert len(set(texts)) == len(texts) and all(len(text) > 12 for text in texts)
+SMALL = """# 章
+:label:`chap_small`
+
+见 :numref:`chap_small`、
+:numref:`fig_small` 与 :eqref:`eq_small` 。用
+MXNet
+的*法*
+文字，$x$，MXNet 1.9。
+
+![图的说明](../img/favicon.svg)
+:label:`fig_small`
+
+![只是*图*](../img/favicon.svg)
+
+$$y = x^2.$$
+:eqlabel:`eq_small`
+
+## 1. 题
+
+```{.python .noeval}
+not_run = True
+```
+
+{alternative}
+
+```python .input
+plot()
+```
+"""
 
 
-def test_a_picture_without_description_and_one_too_many_are_noticed():
-    new = nbformat.v4
-    picture = new.new_code_cell('plot()', outputs=[new.new_output('display_data', {'image/png': ''})])
-    text = new.new_markdown_cell('x\n\n<!-- alt: one -->')
-    with pytest.raises(RuntimeError, match=r"page.md, the cell 'plot\(\)' shows a picture"):
-        render.alternatives('page.md', new.new_notebook(cells=[picture]))
-    with pytest.raises(RuntimeError, match='page.md: no picture follows'):
-        render.alternatives('page.md', new.new_notebook(cells=[text, picture, text]))
+@pytest.fixture
+def small(tmp_path):
+    """A book of one page, whose cell is said to have printed and drawn something; give a function that renders it."""
+    folder, environment = tmp_path / 'clone', clone(tmp_path / 'clone')
+    for path in [*folder.glob('chapter_fine_tuning/*'), *folder.glob('*_en.md'), *folder.glob('assignments/[0-9]*')]:
+        path.unlink()
+    (folder / 'index.md').write_text('# 书\n\n```toc\n:numbered:\n\nchapter_fine_tuning/index\n```\n')
+    (folder / 'status.md').unlink()
+    (folder / 'references.md').unlink()
+
+    def build(alternative='<!-- alt: 一条线 -->', executed=True):
+        page = folder / 'chapter_fine_tuning/index.md'
+        page.write_text(SMALL.replace('{alternative}', alternative))
+        notebook = notebooks.read_page(page)
+        cell, = notebooks.code_cells(notebook)
+        picture = next(output for path in notebooks.CHAPTER.glob('*.ipynb') for stored in
+                       notebooks.code_cells(nbformat.read(path, as_version=4)) for output in stored.outputs
+                       if 'image/png' in output.get('data', ()))
+        cell.execution_count = 1 if executed else None
+        cell.outputs = [nbformat.v4.new_output('stream', text='*not bold* `x`_\n'), picture]
+        target = folder / '_build/eval/chapter_fine_tuning/index.ipynb'
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, target)
+        return subprocess.run(['d2lbook', 'build', 'html'], cwd=folder, env=environment, text=True,
+                              capture_output=True), folder / '_build/html/chapter_fine_tuning/index.html'
+    return build
 
 
-@pytest.mark.parametrize('text, shown', [
-    ('一行，\n二行', '一行，二行'), ('用\nMXNet\n的', '用MXNet的'), ('one\ntwo', 'one\ntwo'),
-    ('见\n:cite:`a`', '见\n:cite:`a`'), ('```\n一\n二\n```', '```\n一\n二\n```'), ('一\n* 二', '一\n* 二'),
-    ('# 一\n二', '# 一\n二'), ('一\n\n二', '一\n\n二'),
-    ('## 1. 题\n', '## 题\n'), ('| 1. 题 | 二 |', '| 1.\u00a0题 | 二 |'), ('一\n\n<!-- alt: 二 -->', '一\n\n')])
-def test_line_breaks_in_chinese_leave_no_space(text, shown):
-    assert render.for_d2lbook(text) == shown
+def test_the_tree_becomes_what_a_reader_expects(small, tab):
+    result, page = small()
+    assert result.returncode == 0, result.stderr
+    visit(tab, page)
+    text = tab.inner_text('article')
+    assert '见第1节、图1.1与(1.1)。用MXNet的法文字，' in text and 'MXNet 1.9。' in text
+    assert '1.1. 题' in text and '*not bold* `x`_' in text and '.noeval' not in text
+    assert tab.eval_on_selector_all('article img', 'all => all.map(i => i.alt)') == ['图的说明', '只是图', '一条线']
+    assert tab.evaluate("() => document.querySelectorAll('figure').length") == 1
 
 
-@pytest.mark.parametrize('rst, shown', [
-    ('见 :numref:`a` 的', '见\\ :numref:`a`\\ 的'), ('由\n:eq:`a` ，则', '由\\ :eq:`a`\\ ，则'),
-    ('一。\n\n:numref:`a` 二', '一。\n\n:numref:`a`\\ 二'), ('| 见 :eq:`a` 的 |\n', '| 见 :eq:`a` 的 |\n'),
-    ('see “one” :numref:`a` of', 'see “one” :numref:`a` of')])
-def test_there_is_no_space_between_chinese_and_a_reference(rst, shown):
-    assert render.polish(rst) == shown
+@pytest.mark.parametrize('fault, sentence', [
+    ({'alternative': ''}, 'an output picture has no description'),
+    ({'alternative': '<!-- alt: 一 -->\n\n<!-- alt: 二 -->'}, 'no picture follows the comment <!-- alt: 二 -->'),
+    ({'alternative': ':numref:`chap_missing` 。\n\n<!-- alt: 一 -->'}, 'chap_missing'),
+    ({'executed': False}, 'index.md has no outputs, or was changed after they were made: run make html')])
+def test_a_faulty_page_stops_d2lbook_with_a_sentence(small, fault, sentence):
+    result, page = small(**fault)
+    assert result.returncode and sentence in result.stderr and not page.exists()

@@ -214,7 +214,10 @@ def configure(app, config):
     published = yaml.safe_load((notebooks.ROOT / 'CITATION.cff').read_text())  # addresses wait there for publication
     config.html_context.update(address=published.get('url'), repository=published.get('repository-code'), policy=POLICY)
     config.templates_path = [str(LOOK / 'templates')]
-    config.html_static_path = ['_static', str(LOOK / 'static')]
+    # the English edition uses the large scripts of the Chinese one, whose folder it is in
+    static = LOOK / 'static'
+    own = [path for path in static.iterdir() if path.is_file()] if config.language == 'en' else [static]
+    config.html_static_path = ['_static', *map(str, own)]
     config.html_additional_pages = {'index': 'forward.html'} if config.language == 'en' else {'404': '404.html'}
     config.copybutton_selector = ', '.join(f'div.highlight-{name} pre' for name in ('python', 'ipython3', 'console'))
     config.html_use_index = config.html_copy_source = config.html_show_sphinx = config.html_show_copyright = False

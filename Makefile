@@ -8,6 +8,7 @@ OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)
 BUILD := $(or $(OUTPUT),_build)
 ZH := $(if $(OUTPUT),$(PYTHON) -m book.edition config.ini,.venv/bin/d2lbook build)
 define HTML
+rm -rf $(BUILD)/html
 $(ZH) html $(OUTPUT)
 $(PYTHON) -m book.edition config_en.ini html $(OUTPUT)
 @echo 'The book is $(BUILD)/html/index.html'

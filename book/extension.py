@@ -62,6 +62,7 @@ class Status(Directive):
         """Return a table of the pages and a list of the environment."""
         env = self.state.document.settings.env
         file = next(folder / 'record.json' for folder in Path(env.srcdir).parents if (folder / 'record.json').exists())
+        env.note_dependency(str(file))
         records, (*head, title) = json.loads(file.read_text()), STATUS[env.config.language]
         rows = [(f'``{name}``', record['seconds'], record['finished'],
                  ' '.join(f'``{record[part][:8]}``' for part in ('code', 'library', 'data', 'lock')))
@@ -305,4 +306,5 @@ def setup(app):
     app.connect('builder-inited', check_outputs)
     app.connect('html-page-context', page_context, priority=900)
     app.connect('build-finished', finish)
-    return {'parallel_read_safe': True, 'parallel_write_safe': True}
+    # another extension reads all pages anew
+    return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': int(digest(__file__)[:8], 16)}

@@ -52,6 +52,9 @@ notebooks: $(STAMP)  ## execute what changed and renew the committed notebooks; 
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
 	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
 
+lab: $(STAMP)  ## open the notebooks in JupyterLab
+	.venv/bin/jupyter lab --config=jupyter_server_config.py
+
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
 	$(PYTHON) -m pytest --nbval tests $(CHAPTER)
 
@@ -84,4 +87,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book html pdf notebooks check-data test test-all assignment grade solutions evidence lock demo-data clean
+.PHONY: help book html pdf notebooks check-data lab test test-all assignment grade solutions evidence lock demo-data clean

@@ -48,6 +48,7 @@ pdf: $(STAMP)  ## make two PDFs, to which the site then links; needs TeX
 
 notebooks: $(STAMP)  ## execute what changed and renew the committed notebooks; FORCE=1 executes all
 	$(PYTHON) -m book.execute --update $(FORCE_OPTION)
+	cp data/cache/fine_tuned-squeezenet1_1-demo.params data/fine_tuned.params
 
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
 	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")

@@ -34,7 +34,6 @@ from hotdog.files import digest, replacing
 # One code path of the numeric libraries wherever reference outputs are made, so that they agree between processors.
 REPRODUCIBLE = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',
                 'PYTHONHASHSEED': '0', 'TQDM_DISABLE': '1'}
-WIDGET = 'application/vnd.jupyter.widget-view+json'
 # Errors whose text is a sentence for the reader; of others the type is told too.
 SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError', 'OSError',
           'PermissionError', 'MemoryError'}
@@ -53,7 +52,7 @@ def shared_hashes(chosen):
     modules = (Path('utils.py'), *sorted(Path('hotdog').glob('*.py')))
     library = [ast.dump(ast.parse(path.read_text())) for path in modules]
     files = [path for folder in ('data', 'img') for path in sorted(Path(folder).glob('*.*')) if path.is_file()
-             and path.suffix not in ('.md', '.zip') and not path.name.startswith('not_hotdog')]  # these are downloads
+             and path.suffix not in ('.md', '.zip', '.json', '.params') and not path.name.startswith('not_hotdog')]
     photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []
     listing = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in photos if path.is_file()]
     return {'library': hash_of(library, (CHAPTER / 'matplotlibrc').read_text(), sorted(REPRODUCIBLE.items())),
@@ -102,8 +101,6 @@ def run(notebook, page, seconds, client_class=NotebookClient):
         except (CellTimeoutError, DeadKernelError, CellExecutionError) as error:
             raise RuntimeError(f'{page}, code cell {current}: {reason(error, seconds)}') from None
     notebook.metadata = nbformat.from_dict(notebooks.METADATA)  # the kernel adds its exact version
-    for cell in notebooks.code_cells(notebook):  # progress bars are for those who wait, not for those who read
-        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get('data', ())]
 
 
 def reason(error, seconds):

@@ -113,9 +113,9 @@ def test_fewer_pictures_are_part_of_more_and_as_many_of_each_class(tmp_path):
     for pictures in evidence.PICTURES:
         path = evidence.subset(record_file, pictures, 1, tmp_path)
         assert collections.Counter(utils.labels(path)) == {0: pictures, 1: pictures}
-        found.append({(picture.tobytes(), label) for picture, label in datasets.pictures(path)})
+        found.append({(picture.tobytes(), label) for picture, label in utils.pictures(path)})
     assert all(few < more for few, more in zip(found, found[1:]))
-    assert found[0] != {(p.tobytes(), y) for p, y in datasets.pictures(evidence.subset(record_file, 10, 2, tmp_path))}
+    assert found[0] != {(p.tobytes(), y) for p, y in utils.pictures(evidence.subset(record_file, 10, 2, tmp_path))}
 
 
 def test_the_head_of_the_hotdog_class_is_that_row_against_the_mean_of_the_others(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from book import notebooks
 
-PAGES = [Path('index.md'), Path('references.md'), *notebooks.pages()]
+PAGES = [Path('index.md'), Path('references.md'), Path('status.md'), *notebooks.pages(), notebooks.CHAPTER / 'try.md']
 CODE = re.compile(r'^```.*?^```$', re.MULTILINE | re.DOTALL)
 HAN = '\u3400-\u9fff'
 # what a page is built of, in its order: headings with their level, code, list items, tables, equations and figures
@@ -85,7 +85,7 @@ def editions(request):
 def test_the_editions_have_the_same_pages():
     english = [notebooks.chinese(page) for page in notebooks.pages(Path('index_en.md'))]
     assert english == notebooks.pages()
-    assert {path.stem for path in Path('.').glob('*_en.md')} == {'index_en', 'references_en'}
+    assert {path.stem for path in Path('.').glob('*_en.md')} == {'index_en', 'references_en', 'status_en'}
 
 
 @pytest.mark.parametrize('page', notebooks.pages(), ids=str)

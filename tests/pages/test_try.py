@@ -21,7 +21,8 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
 
-from hotdog import batches, browser, datasets, files, photographs, records
+from book import browser
+from hotdog import batches, datasets, files, photographs, records
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT.parent / 'shared' / 'photos' / 'hotdog_2000' / 'test'

@@ -1,4 +1,4 @@
-"""Make the network of the page 'Try it': python -m hotdog.browser trains it and writes its weights as a script.
+"""Make the network of the page 'Try it': python -m book.browser trains it and writes its weights as a script.
 
 It starts as ImageNet's SqueezeNet with all 1,000 outputs, of which `hotdog` is one class and the other 999 the other.
 By Bayes' rule the odds of a hot dog are multiplied by 999 where hot dogs are not one picture in 1,000 but one in two:

@@ -8,6 +8,7 @@ OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)
 BUILD := $(or $(OUTPUT),_build)
 ZH := $(if $(OUTPUT),$(PYTHON) -m book.edition config.ini,.venv/bin/d2lbook build)
 define HTML
+rm -rf $(BUILD)/html
 $(ZH) html $(OUTPUT)
 $(PYTHON) -m book.edition config_en.ini html $(OUTPUT)
 @echo 'The book is $(BUILD)/html/index.html'
@@ -52,6 +53,9 @@ notebooks: $(STAMP)  ## execute what changed and renew the committed notebooks; 
 check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
 	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
 
+lab: $(STAMP)  ## open the notebooks in JupyterLab
+	.venv/bin/jupyter lab --config=jupyter_server_config.py
+
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
 	$(PYTHON) -m pytest --nbval tests $(CHAPTER)
 
@@ -84,4 +88,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book html pdf notebooks check-data test test-all assignment grade solutions evidence lock demo-data clean
+.PHONY: help book html pdf notebooks check-data lab test test-all assignment grade solutions evidence lock demo-data clean

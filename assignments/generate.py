@@ -54,7 +54,7 @@ def resolve(text, language):
     text = re.sub(r':eqref:`(\w+)`', lambda match: f'${equations[match[1]]}$', text)
     text = re.sub(r':cite:`(\w+)\.[\w.]*?(\d{4})`', lambda match: AUTHORS[language].format(*match.groups()), text)
     text = re.sub(r'^:(?:eq)?label:.*\n?', '', text, flags=re.MULTILINE)
-    return re.sub(r'```python \.\w+', '```python', text)
+    return re.sub(r'```(?:python \.input|\{\.python \.noeval\})', '```python', text)
 
 
 def statement(name):

@@ -36,8 +36,6 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inlin
           "font-src 'self'; form-action 'self'; base-uri 'self'")
 # d2lbook's own script and styles call other hosts; the others serve extensions that this book does not have
 UNUSED = {'d2l.js', 'd2l.css', 'jquery.js', 'underscore.js', '_sphinx_javascript_frameworks_compat.js'}
-# large files of the Chinese edition that the English one, in its folder `en`, loads from there
-SHARED = ('mathjax/tex-svg-full.js', 'try/weights.js', 'try/samples.js')
 PERMALINKS = {'zh_CN': '本节的链接', 'en': 'Link to this place'}
 STATUS = {'zh_CN': ('笔记本', '用时（秒）', '完成于（协调世界时）', '代码、库、数据和锁文件的校验和', '执行环境'),
           'en': ('Notebook', 'Run time (s)', 'Finished (UTC)', 'Checksums of code, library, data and lock',
@@ -64,6 +62,7 @@ class Status(Directive):
         """Return a table of the pages and a list of the environment."""
         env = self.state.document.settings.env
         file = next(folder / 'record.json' for folder in Path(env.srcdir).parents if (folder / 'record.json').exists())
+        env.note_dependency(str(file))
         records, (*head, title) = json.loads(file.read_text()), STATUS[env.config.language]
         rows = [(f'``{name}``', record['seconds'], record['finished'],
                  ' '.join(f'``{record[part][:8]}``' for part in ('code', 'library', 'data', 'lock')))
@@ -216,7 +215,10 @@ def configure(app, config):
     published = yaml.safe_load((notebooks.ROOT / 'CITATION.cff').read_text())  # addresses wait there for publication
     config.html_context.update(address=published.get('url'), repository=published.get('repository-code'), policy=POLICY)
     config.templates_path = [str(LOOK / 'templates')]
-    config.html_static_path = ['_static', str(LOOK / 'static')]
+    # the English edition uses the large scripts of the Chinese one, whose folder it is in
+    static = LOOK / 'static'
+    own = [path for path in static.iterdir() if path.is_file()] if config.language == 'en' else [static]
+    config.html_static_path = ['_static', *map(str, own)]
     config.html_additional_pages = {'index': 'forward.html'} if config.language == 'en' else {'404': '404.html'}
     config.copybutton_selector = ', '.join(f'div.highlight-{name} pre' for name in ('python', 'ipython3', 'console'))
     config.html_use_index = config.html_copy_source = config.html_show_sphinx = config.html_show_copyright = False
@@ -286,7 +288,7 @@ def finish(app, exception):
         shutil.copy(notebook, site / notebooks.CHAPTER / 'assignments')
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
-    for name in (*UNUSED, *(SHARED if language == 'en' else ())):
+    for name in UNUSED:
         (site / '_static' / name).unlink(missing_ok=True)
 
 
@@ -304,4 +306,5 @@ def setup(app):
     app.connect('builder-inited', check_outputs)
     app.connect('html-page-context', page_context, priority=900)
     app.connect('build-finished', finish)
-    return {'parallel_read_safe': True, 'parallel_write_safe': True}
+    # another extension reads all pages anew
+    return {'parallel_read_safe': True, 'parallel_write_safe': True, 'env_version': int(digest(__file__)[:8], 16)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from book import execute, notebooks
+from book import notebooks
 
 CHAPTER, CACHE, EVAL = Path('chapter_fine_tuning'), Path('_build/executed'), Path('_build/eval/chapter_fine_tuning')
 RUN = [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(notebooks.ROOT)!r}); from book import execute; '
@@ -140,18 +140,3 @@ def test_interrupted_it_keeps_what_is_finished_and_the_next_run_completes(book, 
     assert kind == signal.SIGKILL or said.endswith('stopped: the finished notebooks are kept\n')
     assert {path.stem for path in CACHE.glob('*.ipynb')} == {'index'}
     assert run().returncode == 0 and runs() == (1, 2)
-
-
-@pytest.mark.long
-def test_training_repeats_bit_by_bit():
-    code = """import mxnet as mx, utils
-data, net = utils.load_data(), utils.pretrained_net()
-utils.seed(0)
-net.output.initialize(mx.init.Normal(0.01), force_reinit=True)
-trainer = mx.gluon.Trainer(net.collect_params(), 'sgd', {'learning_rate': 0.001, 'momentum': 0.9})
-loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
-batches = utils.RecordIter(data.validation, augment=True)
-print(utils.train(batches, batches, net, loss, trainer, mx.cpu(), 1)['loss'])"""
-    losses = [subprocess.check_output([sys.executable, '-c', code], text=True, cwd=notebooks.ROOT,
-                                      env={**os.environ, **execute.REPRODUCIBLE}).splitlines()[-1] for _ in range(2)]
-    assert losses[0] == losses[1] and float(losses[0].strip('[]')) > 0

@@ -43,7 +43,7 @@ def sections(edition):
     index = (notebooks.ROOT / f'index{edition}.md').read_text()
     names = re.search(r'^```toc\n(.*?)^```', index, re.MULTILINE | re.DOTALL)[1].split()
     for name in [name for name in names if name.startswith(('chapter', 'references'))]:
-        text = re.sub(r'^```(?s:.*?)^```$|^\$\$(?s:.*?)\$\$$|^!\[.*|^\|.*|^<!--.*-->$|^:(?:label|eqlabel|width|bibl).*',
+        text = re.sub(r'^```(?s:.*?)^```$|^\$\$(?s:.*?)\$\$$|^!\[.*|^\|.*|^<.*>$|^:(?:label|eqlabel|width|bibl).*',
                       '', (notebooks.ROOT / f'{name}.md').read_text(), flags=re.MULTILINE)
         for part in re.split(r'^(?=#)', text, flags=re.MULTILINE)[1:]:
             heading, _, prose = part.partition('\n')

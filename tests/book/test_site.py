@@ -4,6 +4,7 @@ It is made in a copy of the clone by the commands that a reader types.
 """
 import gzip
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -19,8 +20,8 @@ from playwright.sync_api import sync_playwright
 from book import notebooks
 
 CHROMIUM = shutil.which('chromium')
-NAMES = [f'{name}{{}}.html' for name in ('index', 'references', 'status',
-                                         *(str(page.with_suffix('')) for page in notebooks.pages()))]
+TOC = re.findall(r'^(?:chapter_fine_tuning/)?\w+$', (notebooks.ROOT / 'index.md').read_text(), re.MULTILINE)
+NAMES = [f'{name}{{}}.html' for name in ('index', *TOC)]
 PAGES = [*(name.format('') for name in NAMES), *(f'en/{name.format("_en")}' for name in NAMES), 'search.html',
          'en/search.html', '404.html']
 WCAG = {'runOnly': ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], 'resultTypes': ['violations']}

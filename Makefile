@@ -11,6 +11,7 @@ define HTML
 rm -rf $(BUILD)/html
 $(ZH) html $(OUTPUT)
 $(PYTHON) -m book.edition config_en.ini html $(OUTPUT)
+$(PYTHON) -m assignments.generate --site $(BUILD)/html
 @echo 'The book is $(BUILD)/html/index.html'
 endef
 TEX_PACKAGES := texlive-xetex texlive-latex-extra texlive-fonts-recommended texlive-lang-chinese latexmk \

@@ -20,7 +20,6 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
-from assignments import generate
 from book import latex, notebooks
 from hotdog.files import digest
 
@@ -283,9 +282,6 @@ def finish(app, exception):
         if page.with_suffix('.ipynb').exists():
             nbformat.write(notebooks.read_page(page), site / f'{name}.ipynb')
     language = 'en' if app.config.language == 'en' else 'zh'
-    for notebook in (generate.generate() / language).glob('*.ipynb') if generate.names() else []:
-        (site / notebooks.CHAPTER / 'assignments').mkdir(exist_ok=True)
-        shutil.copy(notebook, site / notebooks.CHAPTER / 'assignments')
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
     for name in UNUSED:

@@ -65,6 +65,7 @@ def site(tmp_path_factory):
     said = command(folder, environment, 'd2lbook', 'build', 'html')
     assert 'build succeeded.' in said
     command(folder, environment, sys.executable, '-m', 'book.edition', 'config_en.ini', 'html')
+    command(folder, environment, sys.executable, '-m', 'assignments.generate', '--site', '_build/html')
     return folder / '_build/html'
 
 

@@ -27,7 +27,8 @@ def read(page):
 def check_fences(text):
     """Every Python fence is executed (`.input`) or marked as not to be (`.noeval`)."""
     for line in re.findall(r'^ *(?:```+|~~~+) *\{? *\.?python.*', text, re.MULTILINE | re.IGNORECASE):
-        assert re.match(r'```(?:python \.input\b|\{\.python \.noeval\})', line), f'd2lbook would show but not run {line}'
+        marked = re.match(r'```(?:python \.input\b|\{\.python \.noeval\})', line)
+        assert marked, f'd2lbook would show but not run {line}'
     for line in re.findall(r'^ *```+ *(?:bash|sh|shell)\b.*', text, re.MULTILINE):
         raise AssertionError(f'jupytext would run it: {line}, write console')
 

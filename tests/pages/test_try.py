@@ -213,9 +213,9 @@ def test_what_is_no_picture_gets_a_sentence(open_page, tmp_path):
 
 def teach(tab, groups):
     """Teach the page two classes, lists of files, and wait until it has learned from all of them."""
-    for number, files in enumerate(groups):
+    for number, group in enumerate(groups):
         tab.locator('#teach fieldset input[type=text]').nth(number).fill(f'class {"AB"[number]}')
-        tab.locator('#teach fieldset input[type=file]').nth(number).set_input_files(files)
+        tab.locator('#teach fieldset input[type=file]').nth(number).set_input_files(group)
     learned = f'from {sum(map(len, groups))} pictures'
     wait(tab, f'() => document.querySelector("#teach > [role=status]").textContent.includes("{learned}")', 120)
 
@@ -229,8 +229,8 @@ def groups(tmp_path, count):
     found = [[name for name in manifest if re.match(rf'(train|test)/({part})-', name)][:count]
              for part in ('hot_dog', '|'.join(kinds))]
     (tmp_path / 'renders').mkdir()
-    files = rendered(tmp_path / 'renders', {name for part in found for name in part})
-    return [[file for file in files if file.name.startswith('hot_dog') == first] for first in (True, False)]
+    paths = rendered(tmp_path / 'renders', {name for part in found for name in part})
+    return [[file for file in paths if file.name.startswith('hot_dog') == first] for first in (True, False)]
 
 
 def test_ten_pictures_of_each_class_teach_it_and_scikit_learn_agrees(open_page, tmp_path):

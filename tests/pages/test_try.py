@@ -134,11 +134,10 @@ def expected(files):
 
 
 def compare(tab, files):
-    """Assert that the page answers as MXNet does: the class, probabilities to 0.002, maps to a thousandth."""
+    """Assert that the page answers as MXNet does: the class, probabilities to 0.002, maps to 0.001."""
     (probabilities, maps, _), (right, right_maps, _) = answers(tab, files), expected(files)
     assert (probabilities.argmax(axis=1) == right.argmax(axis=1)).all()
-    assert np.abs(probabilities - right).max() <= 0.002
-    return np.abs(maps - right_maps).max() / np.abs(right_maps).max()
+    assert np.abs(probabilities - right).max() <= 0.002 and np.abs(maps - right_maps).max() <= 0.001
 
 
 def rendered(folder, names):
@@ -155,12 +154,14 @@ def rendered(folder, names):
     return sorted(wanted.values())
 
 
-@pytest.mark.parametrize('scheme, lang', [('file', 'zh'), ('http', 'en')])
-def test_rendered_pictures_are_answered_as_mxnet_does(open_page, tmp_path, scheme, lang):
-    files = rendered(tmp_path, [f'test/hot_dog-{n:03}.jpg' for n in range(12)] + [
-        f'test/{kind}-000.jpg' for kind in ('banana', 'burrito', 'cat', 'clock', 'eclair', 'guitar', 'kebab', 'mug',
-                                            'people', 'pizza', 'sausage_dog', 'taco')])
-    assert len(files) == 24 and compare(open_page(scheme, lang), files) <= 1e-3
+@pytest.mark.parametrize('scheme, lang, hotdogs, others', [
+    ('file', 'zh', range(6), ('banana', 'burrito', 'cat', 'clock', 'eclair', 'guitar')),
+    ('http', 'en', range(6, 12), ('kebab', 'mug', 'people', 'pizza', 'sausage_dog', 'taco'))])
+def test_rendered_pictures_are_answered_as_mxnet_does(open_page, tmp_path, scheme, lang, hotdogs, others):
+    files = rendered(tmp_path, [*(f'test/hot_dog-{number:03}.jpg' for number in hotdogs),
+                                *(f'test/{kind}-000.jpg' for kind in others)])
+    assert len(files) == 12
+    compare(open_page(scheme, lang), files)
 
 
 @pytest.mark.skipif(not PHOTOS.exists(), reason='the photographs for checking are not here')
@@ -238,7 +239,7 @@ def test_ten_pictures_of_each_class_teach_it_and_scikit_learn_agrees(open_page, 
     teach(tab, [hotdogs[:10], others[:10]])
     assert 'of 20)' in tab.inner_text('#teach > [role=status]')
     head = tab.evaluate('() => { const {weight, bias} = Try.state.heads.taught; return [[...weight], [...bias]]; }')
-    x, unseen = (answers(tab, hotdogs[part] + others[part])[2] for part in (slice(0, 10), slice(10, 35)))
+    x, unseen = (expected(hotdogs[part] + others[part])[2] for part in (slice(0, 10), slice(10, 35)))
     decay, scale = 0.01, 100
     model = LogisticRegression(C=2 / decay / len(x), tol=1e-9, max_iter=100_000)  # two scores share one weight
     model.fit(x / scale ** 0.5, [0] * 10 + [1] * 10)

@@ -1,219 +1,367 @@
-"""Measure what pretraining buys, for the page 'evidence': python -m hotdog.studies [--photos FOLDER] (make evidence).
+"""Measure what pretraining buys, for the page 'evidence': python -m hotdog.studies --photos FOLDER (make evidence).
 
-Each run trains one network on the demo set (or on a part of it) with one seed, and every line of `data/evidence.csv` is
-one evaluation of it. A finished run is kept: called again, the program goes on where it was stopped. Learning rates are
-chosen from GRID by the validation split with seed 0, alike for every method; the test split and the photographs are
-evaluated with the chosen rate alone, once.
+`docs/EVIDENCE.md` tells the design and why it is so. A run trains one network; every line of `data/evidence.csv` is
+one evaluation of it, and `data/evidence.npz` keeps, under the line's id, the log-odds of "hot dog" of every picture.
+What is finished is kept: called again, the program goes on where it was stopped.
 """
 import argparse
 import csv
-import datetime
 import functools
 import hashlib
+import importlib.metadata
 import io
 import itertools
+import multiprocessing
 import os
-import random
+import platform
 import sys
-import time
+from concurrent import futures
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
+import pandas as pd
 from mxnet import autograd, gluon, init, nd, recordio
-from scipy import stats
-from sklearn import metrics
+from mxnet.gluon import nn
+from sklearn import linear_model, metrics
 from tqdm import tqdm
 
 import utils
-from hotdog import imagenet, datasets
+from hotdog import datasets, files, imagenet, photographs
 
-TABLE = datasets.HERE / 'evidence.csv'
-GRID = (0.0005, 0.002, 0.008, 0.032)  # learning rates, the same for every method
-BATCH, STEPS = 32, 19  # pictures of an update, updates of an epoch on all pictures
-EPOCHS, LONG = 4, 32  # of every method, and of training from scratch until it converges
-PROBE_EPOCHS, VIEWS = 100, 3  # of the probe, which costs next to nothing: its features are computed once for each view
-SEEDS, FEWER, TWO = 5, 3, 2
-PICTURES, STAGES, ALL = (10, 25, 50, 100), (3, 6), 9  # pictures of each class; copied stages, of 9
-METHODS = ('frozen features', 'fine-tuning', 'faster head', 'probe first', 'from scratch')
-AT_ONCE = 6  # runs of one process: MXNet keeps some hundred megabytes of each
-CURVE = (0, 4, 8, 12, 19, 38, 57, 76)  # updates after which a run is validated
+TABLE, LOG_ODDS, LIST = (datasets.HERE / name for name in ('evidence.csv', 'evidence.npz', 'photographs_2000.csv'))
+CLASSES = ('not_hotdog', 'hotdog')
+BATCH, WARM_UP, LAYERS = 32, 10, 9
+CROP, SCRATCH_CROP = (224, 256), (128, 168)  # pixels of a training crop and of the picture's short side
+RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
+CURVE = (25, 50, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000, 3000)  # updates after which a run is validated
+VIEWS = 4  # augmented views of each picture whose features the probe learns from
+TUNING_SEEDS = 2
+CHAPTER = 133  # updates of the chapter's seven epochs on the rendered pictures
+SHORT = 100
+MIXTURES = (0.25, 0.5, 0.75)  # shares of the tuned weights in WiSE-FT; 0 and 1 are rows of their own
+SECONDS = {224: 0.87, 128: 0.43}  # of an update on one core with AVX-512, by the crop's side
 
 
 class Run(NamedTuple):
-    """One training: `study` is the first that needs it, `pictures` is 0 for all and otherwise counts each class."""
+    """One training. `pictures` counts the hot dogs among its pictures, `copied` the layers from the source model."""
 
-    study: int
+    study: int  # the first that needs it
+    data: str
     method: str
+    optimiser: str
     pictures: int
-    stages: int
-    epochs: int
+    copied: int
     rate: float
     seed: int
 
-    @property
-    def updates(self):
-        """Count the updates: with fewer pictures as many as with all."""
-        return self.epochs * STEPS
 
-    @property
-    def name(self):
-        """Name the run's file."""
-        return '-'.join(str(value).replace(' ', '_') for value in self)
+class Row(NamedTuple):
+    """A row of the plan: a run whose rate is tuned after `tuned` updates, and which then goes on to `updates`."""
 
+    run: Run
+    tuned: int
+    updates: int
+    start: float  # the middle one of the first three rates tried
 
-COLUMNS = (*Run._fields, 'split', 'updates', 'count', 'accuracy', 'f1', 'balanced', 'answers', 'seconds',
-           'cpu_seconds', 'date', 'versions', 'hardware', 'data')
-
-
-def run_of(method, study=1, pictures=0, stages=None, epochs=EPOCHS, rate=0.0, seed=0):
-    """Give a run, by default one of study 1."""
-    stages = (0 if method == 'from scratch' else ALL) if stages is None else stages
-    return Run(study, method, pictures, stages, epochs, rate, seed)
+    def at(self, rate, seed):
+        """Return its run with a learning rate and a seed."""
+        return self.run._replace(rate=rate, seed=seed)
 
 
-def plan(choose):
-    """Yield every run with the splits that it is evaluated on, in the order of work.
+class Task(NamedTuple):
+    """What a process does at a time: train a run, or test what it trained."""
 
-    `choose(run)` gives the learning rate that the validation split chose for this sort of run; it is asked when all
-    runs that it depends on have been yielded.
+    run: Run
+    updates: int
+    test: bool
+
+
+def row(study, method, start, tuned, updates=None, data='photographs', pictures=None, copied=LAYERS, optimiser='adam'):
+    """Return a row of the plan."""
+    pictures = pictures or {'photographs': 1000, 'renders': 150}[data]
+    return Row(Run(study, data, method, optimiser, pictures, copied, 0.0, 0), tuned, updates or tuned, start)
+
+
+CHAPTER_ROWS = (row(0, 'fine-tuning', 1e-4, CHAPTER, data='renders'),
+                row(0, 'from scratch', 1e-3, CHAPTER, data='renders', copied=0),
+                row(0, 'probe', 3e-4, 4000, data='renders'))
+ABLATION = (row(0, 'from scratch, plain', 3e-4, CHAPTER, data='renders', copied=0),
+            row(0, 'from scratch, Xavier', 1e-3, CHAPTER, data='renders', copied=0),
+            row(0, 'from scratch', 1e-1, CHAPTER, data='renders', copied=0, optimiser='sgd'))
+METHODS = (row(1, 'probe then fine-tuning', 1e-4, 250),
+           row(1, 'hotdog row', 1e-4, 250),
+           row(1, 'one rate', 3e-4, 250),
+           row(1, 'fine-tuning', 3e-3, 250, optimiser='sgd'),
+           row(1, 'from scratch, plain', 3e-4, 300, 1000, copied=0))
+TRANSFER = (row(4, 'hotdog row', 1e-4, CHAPTER, data='renders'),)
+SIZES = tuple(itertools.chain.from_iterable(
+    (row(2, 'probe', 3e-4, 2000, pictures=pictures), row(2, 'fine-tuning', 1e-4, updates, pictures=pictures),
+     row(2, 'from scratch', 1e-3, 300, pictures=pictures, copied=0))
+    for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
+DEPTHS = tuple(row(3, 'fine-tuning', 1e-4, 300, 600, copied=copied) for copied in (7, 5, 3, 8))
+MAIN = (row(1, 'probe', 3e-4, 4000), row(1, 'fine-tuning', 1e-4, 250),
+        row(1, 'from scratch', 1e-3, 300, 2000, copied=0))
+FIXED = tuple(Task(Run(study, data, method, '', {'photographs': 1000, 'renders': 150}[data], LAYERS, 0.0, 0), 0, True)
+              for method, study in (('source threshold', 0), ('hotdog row', 4)) for data in ('renders', 'photographs'))
+PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *SIZES, *DEPTHS, *ABLATION)
+
+
+# What is still to do
+
+def row_id(run, updates, tested, split, mixture=1.0):
+    """Return the name, 10 hexadecimal digits, of one evaluation; the study does not count."""
+    return hashlib.sha1(repr((*run[1:], updates, tested, split, mixture)).encode()).hexdigest()[:10]
+
+
+def is_done(ids, run, updates, split='validation'):
+    """Say whether a run was evaluated after so many updates on a split of the data that it was trained on."""
+    return row_id(run, updates, run.data, split) in ids
+
+
+def validation_auroc(table, run, updates):
+    """Return the mean validation AUROC of a run over the seeds of tuning."""
+    return np.mean([table.auroc[row_id(run._replace(seed=seed), updates, run.data, 'validation')]
+                    for seed in range(TUNING_SEEDS)])
+
+
+def tuning(table, plan_row):
+    """Return the chosen rate (None while there is none) and the trainings that choosing it still needs.
+
+    Three rates are tried at first, and more until the best one has a worse neighbour on either side.
     """
-    every = ('validation', 'test', 'photos')
-
-    def tuned(runs, seeds):
-        for run, rate in itertools.product(runs, GRID):
-            yield run._replace(rate=rate), ('validation',)
-        for seed, run in itertools.product(range(seeds), runs):
-            yield run._replace(rate=choose(run), seed=seed), every
-
-    yield from tuned([run_of(method) for method in METHODS], SEEDS)
-    yield run_of('hotdog row', study=4, epochs=0), every
-    yield from tuned([run_of('hotdog row', study=4)], FEWER)
-    for seed, pictures, method in itertools.product(range(FEWER), PICTURES, ('fine-tuning', 'from scratch')):
-        run = run_of(method, study=2, pictures=pictures, seed=seed)
-        yield run._replace(rate=choose(run_of(method))), every
-    yield from tuned([run_of(method, study=3, stages=stages)
-                      for stages in STAGES for method in ('fine-tuning', 'frozen stages')], FEWER)
-    for seed in range(TWO):
-        run = run_of('from scratch', study=6, epochs=LONG, seed=seed)
-        yield run._replace(rate=choose(run_of('from scratch'))), every
+    middle = RATES.index(plan_row.start)
+    rates, updates = list(RATES[middle - 1:middle + 2]), plan_row.tuned
+    while True:
+        runs = [plan_row.at(rate, seed) for seed in range(TUNING_SEEDS) for rate in rates]
+        needed = [Task(run, updates, False) for run in runs if not is_done(table.index, run, updates)]
+        if needed:
+            return None, needed
+        best = max(rates, key=lambda rate: validation_auroc(table, plan_row.at(rate, 0), updates))
+        place = RATES.index(best)
+        if best == rates[0] and place > 0:
+            rates.insert(0, RATES[place - 1])
+        elif best == rates[-1] and place < len(RATES) - 1:
+            rates.append(RATES[place + 1])
+        else:
+            return best, []
 
 
-def read(path=TABLE):
-    """Read the table: a list of dictionaries, numbers as numbers."""
-    def value(column, text):
-        if column in ('study', 'pictures', 'stages', 'epochs', 'seed', 'updates', 'count'):
-            return int(text)
-        if column in ('rate', 'accuracy', 'f1', 'balanced', 'seconds', 'cpu_seconds'):
-            return float(text or 'nan')  # only rows of the validation split tell how long the training took
-        return text
-
-    if not Path(path).exists():
+def needed_by(table, plan_row, seeds):
+    """Return the tasks that a row of the plan still needs and that can begin: tuning, then training, then tests."""
+    rate, needed = tuning(table, plan_row)
+    if plan_row.run.method == 'probe then fine-tuning' and needed and not probe_rate(table, plan_row.run):
         return []
-    with open(path, newline='', encoding='utf-8') as file:
-        return [{column: value(column, text) for column, text in row.items()} for row in csv.DictReader(file)]
+    if rate is None:
+        return needed
+    runs = [plan_row.at(rate, seed) for seed in range(seeds)]
+    needed = [Task(run, plan_row.updates, False) for run in runs if not is_done(table.index, run, plan_row.updates)]
+    return needed or [Task(run, plan_row.updates, True) for run in runs
+                      if not is_done(table.index, run, plan_row.updates, 'test')]
 
 
-def write(rows, path=TABLE):
-    """Write the table, the old one or the new one whole, never a part."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    half = Path(f'{path}.{os.getpid()}.tmp')
-    half.write_text(text.getvalue(), encoding='utf-8')
-    os.replace(half, path)
+def short_row(plan_row):
+    """Return the row that asks the same after SHORT updates, with a rate chosen for them."""
+    return plan_row._replace(tuned=SHORT, updates=SHORT)
 
 
-def select(rows, **conditions):
-    """Give the rows whose columns have these values, in the order of seeds and updates."""
-    found = [row for row in rows if all(row[name] == value for name, value in conditions.items())]
-    return sorted(found, key=lambda row: (row['seed'], row['updates']))
+def to_do(table):
+    """Return all tasks that can begin, the most wanted first: three seeds of every row, then five."""
+    tasks = [task for task in FIXED if not is_done(table.index, task.run, 0, 'test')]
+    for seeds in (3, 5):
+        for plan_row in PLAN:
+            needed = needed_by(table, plan_row, seeds)
+            if not needed and plan_row.run.study == 1:  # the long runs are there, which were short ones once
+                needed = needed_by(table, short_row(plan_row), seeds)
+            tasks += needed
+    return list(dict.fromkeys(tasks))
 
 
-def final(rows, run, split):
-    """Give the rows of a sort of run after its last update: every rate and seed."""
-    return select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, split=split,
-                  updates=run.updates)
+def probe_rate(table, run):
+    """Return the rate chosen for a probe of the same pictures as a run has, or None."""
+    rows = [plan_row for plan_row in PLAN if plan_row.run.method == 'probe'
+            and (plan_row.run.data, plan_row.run.pictures) == (run.data, run.pictures)]
+    return tuning(table, rows[0])[0]
 
 
-def chosen_rate(rows, run):
-    """Give the rate with the best balanced accuracy on the validation split with seed 0; of equals the smallest.
+def estimate(tasks):
+    """Return the seconds that tasks take on one core."""
+    return sum(10 if task.test or task.run.method == 'probe' else task.updates * SECONDS[crop_of(task.run)[0]] + 15
+               for task in tasks)
 
-    Raises ValueError when a rate of the grid has not been tried.
+
+# The pictures
+
+def crop_of(run):
+    """Return the pixels of a training crop and of the short side of the picture that it is cut from.
+
+    A network from scratch learns photographs as well from smaller crops, which cost half; every network is evaluated
+    alike, on the middle 224 pixels of a picture with short side 256.
     """
-    tried = {row['rate']: row['balanced'] for row in final(rows, run, 'validation') if row['seed'] == 0}
-    if set(GRID) - set(tried):
-        raise ValueError(f'the rates of {run.method} are not all tried: run make evidence')
-    return max(GRID, key=lambda rate: (tried[rate], -rate))
+    return SCRATCH_CROP if run.data == 'photographs' and not run.copied else CROP
 
 
-def fingerprint():
-    """Name the demo data by the first digits of a hash."""
-    return hashlib.sha256((datasets.HERE / 'checksums.txt').read_bytes()).hexdigest()[:8]
+def pack_photographs(folder):
+    """Pack the listed photographs once, as data/cache/evidence/SPLIT.rec: short side 256, JPEG.
+
+    `folder` is a clone of the public collection, whose files must have the listed SHA-256, or a folder of copies with
+    short side 256, SPLIT/CLASS/NAME.jpg, taken as they are. Raises FileNotFoundError or ValueError naming a bad file.
+    """
+    target = cache() / 'photographs'
+    if target.exists():
+        return
+    if folder is None:
+        raise FileNotFoundError('the photographs are not here yet: make evidence PHOTOS=folder, a clone of the public '
+                                'collection that docs/EVIDENCE.md names')
+    with files.replacing(target) as part:
+        part.mkdir()
+        for split, group in pd.read_csv(LIST).groupby('split'):
+            writer = recordio.MXIndexedRecordIO(str(part / f'{split}.idx'), str(part / f'{split}.rec'), 'w')
+            for key, item in enumerate(tqdm(list(group.itertuples()), desc=f'packing {split}', unit='pictures')):
+                header = recordio.IRHeader(0, CLASSES.index(item[2]), key, 0)
+                writer.write_idx(key, recordio.pack(header, encoded(Path(folder), item)))
+            writer.close()
 
 
-def parameter_folder():
-    """Give the folder of the trained networks, which is made if it is not there."""
-    folder = datasets.CACHE / f'evidence-{fingerprint()}'
+def encoded(folder, item):
+    """Return the JPEG of one photograph of the list."""
+    copy, original = folder / item.split / item[2] / Path(item.original).name, folder / item.original
+    if copy.exists():
+        return copy.read_bytes()
+    if files.digest(original) != item.sha256:
+        raise ValueError(f'{original} is not the listed photograph (its SHA-256 differs): check out the named commit')
+    photographs.read_picture(original).save(jpeg := io.BytesIO(), 'JPEG', quality=95)
+    return jpeg.getvalue()
+
+
+def cache():
+    """Return the folder of what can be made again, data/cache/evidence."""
+    folder = datasets.CACHE / 'evidence'
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def stages_of(net):
-    """List the layers of `features` that have parameters, in their order: 9 in SqueezeNet."""
-    return [layer for layer in net.features if list(layer.collect_params())]
+def record_file(data, split):
+    """Return the RecordIO file of a split ('train', 'validation', 'test') of 'photographs' or 'renders'."""
+    return cache() / 'photographs' / f'{split}.rec' if data == 'photographs' else getattr(utils.demo_set(), split)
 
+
+def labels_of(data, split):
+    """Return the labels (n,) of a split, and for each photograph what its file name says of its origin (n,)."""
+    if data == 'renders':
+        labels = utils.labels(record_file(data, split))
+        return labels, np.full(len(labels), 'render')
+    chosen = pd.read_csv(LIST).query('split == @split')
+    origins = chosen.original.map(lambda path: Path(path).stem.rpartition('_')[0] or 'food-101')
+    return (chosen['class'] == 'hotdog').to_numpy(int), origins.to_numpy(str)
+
+
+@functools.cache
+def fingerprint(data):
+    """Return the first digits of a hash over the packed files of a data set."""
+    digests = [files.digest(record_file(data, split)) for split in utils.SPLITS]
+    return hashlib.sha256(repr(digests).encode()).hexdigest()[:8]
+
+
+def training_file(run):
+    """Return the RecordIO file that a run learns from: `pictures` of each class, drawn by the seed.
+
+    With one seed, each smaller set is part of every larger one.
+    """
+    whole, labels = record_file(run.data, 'train'), labels_of(run.data, 'train')[0]
+    if run.pictures == (labels == 1).sum():
+        return whole
+    folder = cache() / f'subset-{run.pictures}-{run.seed}'
+    if folder.exists():
+        return folder / 'train.rec'
+    order = np.random.default_rng(run.seed).permutation(len(labels))
+    keep = sorted(np.concatenate([order[labels[order] == label][:run.pictures] for label in (0, 1)]))
+    with files.replacing(folder) as part:
+        if folder.exists():  # another process wrote it meanwhile
+            return folder / 'train.rec'
+        part.mkdir()
+        reader = recordio.MXIndexedRecordIO(str(whole.with_suffix('.idx')), str(whole), 'r')
+        writer = recordio.MXIndexedRecordIO(str(part / 'train.idx'), str(part / 'train.rec'), 'w')
+        for key, index in enumerate(keep):
+            writer.write_idx(key, reader.read_idx(index))
+        writer.close()
+    return folder / 'train.rec'
+
+
+def training_batches(run, epochs=None):
+    """Yield augmented batches, data (n, 3, crop, crop) and labels (n,), without end or for some epochs."""
+    pictures = utils.RecordIter(training_file(run), BATCH, augment=True)
+    crop, short_side = crop_of(run)
+    pictures.options.update(data_shape=(3, crop, crop), resize=short_side)
+    pictures.epoch = 1000 * run.seed
+    for _ in itertools.count() if epochs is None else range(epochs):
+        yield from pictures
+
+
+@functools.cache
+def batches(data, split):
+    """Return all of a split's batches, as the chapter reads them."""
+    return list(utils.RecordIter(record_file(data, split), 40))
+
+
+# The networks
 
 @functools.cache
 def source():
-    """Give the source model; nobody changes it."""
-    return utils.pretrained_net()
+    """Return the source model; nobody changes it."""
+    net = utils.pretrained_net()
+    net.features.hybridize(static_alloc=True)
+    return net
 
 
-def pooled(data_iter):
-    """Give the source model's features, averaged over the picture, as a batch (n, 512, 1, 1), and the labels (n,)."""
-    found = [(source().features(x.as_in_context(mx.cpu())).mean(axis=(2, 3), keepdims=True), y.asnumpy())
-             for x, y in data_iter]
-    return nd.concat(*(x for x, _ in found), dim=0), np.concatenate([y for _, y in found])
+def parametric(net):
+    """Return the 9 layers of SqueezeNet's features that have parameters, in their order."""
+    return [layer for layer in net.features if list(layer.collect_params())]
 
 
-@functools.cache
-def cached_views(record_file):
-    """Give the pooled features of a few augmented views of all pictures, one after the other, and their labels."""
-    pictures = utils.RecordIter(record_file, BATCH, augment=True)
-    views = [pooled(pictures) for _ in range(VIEWS)]
-    return nd.concat(*(x for x, _ in views), dim=0), np.concatenate([y for _, y in views])
-
-
-def loss_of(record_file):
-    """Give the chapter's weighted loss: hot dogs count twice as much as all the rest, whatever their share.
-
-    The weights are 1 on average, so that a learning rate means the same for every share of hot dogs.
-    """
-    labels = datasets.labels(record_file)
-    w = 2 * (labels == 0).sum() / (labels == 1).sum()
-    mean = 1 + (w - 1) * (labels == 1).mean()
-    cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
-    return lambda outputs, labels: cross_entropy(outputs, labels) * (1 + (w - 1) * labels) / mean
+def normalised(layer):
+    """Return a layer with batch normalisation after each of its convolutions."""
+    if isinstance(layer, nn.Conv2D):
+        pair = nn.HybridSequential()
+        pair.add(layer, nn.BatchNorm())
+        return pair
+    for key, child in layer._children.items():
+        layer._children[key] = normalised(child)
+    return layer
 
 
 def new_net(run):
-    """Give a network whose first `run.stages` stages are the source model's and whose rest is random by `run.seed`.
+    """Return the network that a run begins with: copied layers, then random ones with batch normalisation.
 
-    Random layers begin as He et al. (arXiv 1502.01852) derive for ReLU; an output layer upon copied ones begins small.
+    Random layers begin as He et al. (arXiv 1502.01852) derive for ReLU; an output layer on copied ones begins small.
     """
     utils.seed(run.seed)
     net = utils.new_net(2)
-    net.features.initialize(init.MSRAPrelu('in', slope=0))
-    net.output.initialize(init.Normal(0.01) if run.stages else init.MSRAPrelu('in', slope=0))
+    if 'plain' not in run.method:
+        for layer in parametric(net)[run.copied:]:
+            key = next(key for key, child in net.features._children.items() if child is layer)
+            net.features._children[key] = normalised(layer)
+    random = init.Xavier() if 'Xavier' in run.method else init.MSRAPrelu('in', slope=0)
+    net.features.initialize(random)
+    net.output.initialize(init.Normal(0.01) if run.copied else random)
     net(nd.zeros((1, 3, 224, 224)))  # gives every parameter its shape
-    for layer, original in list(zip(stages_of(net), stages_of(source())))[:run.stages]:
-        for parameter, value in zip(layer.collect_params().values(), original.collect_params().values()):
-            parameter.set_data(value.data())
+    for layer, original in list(zip(parametric(net), parametric(source())))[:run.copied]:
+        copy_values(original, layer)
+    if run.method == 'fine-tuning':
+        for part in (*parametric(net)[run.copied:], net.output):
+            part.collect_params().setattr('lr_mult', 10)
+    if run.method == 'hotdog row':
+        set_head(net, *hotdog_head(run))
+    net.hybridize(static_alloc=True)
     return net
+
+
+def copy_values(source_net, target_net, share=1.0):
+    """Move all parameters of a network towards another's by a share of the way."""
+    for value, parameter in zip(source_net.collect_params().values(), target_net.collect_params().values()):
+        parameter.set_data(value.data() if share == 1 else (1 - share) * parameter.data() + share * value.data())
 
 
 def set_head(net, weight, bias):
@@ -222,294 +370,291 @@ def set_head(net, weight, bias):
         parameter.set_data(nd.array(value).reshape(parameter.shape))
 
 
-def hotdog_head(record_file):
-    """Make an output layer of what the source model has: 'hotdog' against the mean of its other 999 classes.
+def pooled_features(data_batches):
+    """Return the source model's features averaged over each picture, (n, 512), and the labels (n,)."""
+    parts = [(source().features(x).mean(axis=(2, 3)).asnumpy(), y.asnumpy()) for x, y in data_batches]
+    return tuple(np.concatenate(part) for part in zip(*parts))
 
-    Only the bias is fitted, so that the difference of the two scores is zero midway between the classes' means.
+
+def cached_features(name, data_batches):
+    """Return pooled features and labels, computed once and kept under a name in data/cache."""
+    path = cache() / f'features-{name}.npz'
+    if not path.exists():
+        x, y = pooled_features(data_batches())
+        with files.replacing(path) as part, open(part, 'wb') as file:
+            np.savez(file, x=x, y=y)
+    with np.load(path) as kept:
+        return kept['x'], kept['y']
+
+
+def centre_features(data, split):
+    """Return the features (n, 512) and labels (n,) of a split's pictures, not augmented."""
+    return cached_features(f'{data}-{split}', lambda: utils.RecordIter(record_file(data, split), 40))
+
+
+def training_features(run):
+    """Return the features (VIEWS n, 512) and labels of augmented views of a run's pictures."""
+    seed = run.seed if 'subset' in str(training_file(run)) else 0
+    return cached_features(f'{run.data}-{run.pictures}-{seed}',
+                           lambda: training_batches(run._replace(seed=seed), VIEWS))
+
+
+def hotdog_head(run):
+    """Return an output layer made of the source model's: 'hotdog' against the mean of its other 999 classes.
+
+    Only the bias is fitted: the difference of the two scores is zero midway between the classes' means.
     """
-    weight, bias = (p.data().asnumpy() for p in source().output.collect_params().values())
-    row = imagenet.class_names().index('hotdog')
-    weight = np.stack([np.delete(weight, row, axis=0).mean(axis=0), weight[row]]).reshape((2, -1))
-    x, labels = cached_views(record_file)
-    difference = x.asnumpy().reshape((len(labels), -1)) @ (weight[1] - weight[0])
-    midway = (difference[labels == 1].mean() + difference[labels == 0].mean()) / 2
-    return weight, np.array([midway, 0])
+    weight = next(iter(source().output.collect_params().values())).data().asnumpy().reshape(1000, 512)
+    place = imagenet.class_names().index('hotdog')
+    weight = np.stack([np.delete(weight, place, axis=0).mean(axis=0), weight[place]])
+    x, y = centre_features(run.data, 'train')
+    difference = x @ (weight[1] - weight[0])
+    return weight, np.array([np.mean([difference[y == label].mean() for label in (0, 1)]), 0])
 
 
-def fit(net, batches, loss, rate, updates, checkpoints=(), validate=None, progress=None):
-    """Update the network with SGD as the chapter does; give what `validate(update)` returns at the checkpoints."""
-    schedule = mx.lr_scheduler.CosineScheduler(max(1, updates), rate, warmup_steps=9)
-    trainer = gluon.Trainer(net.collect_params(), 'sgd', {'lr_scheduler': schedule, 'momentum': 0.9, 'wd': 1e-4})
-    found = [validate(0)] if 0 in checkpoints else []
-    for update, (data, labels) in enumerate(itertools.islice(batches, updates), 1):
-        data, labels = (part.as_in_context(mx.cpu()) for part in (data, labels))
+# Training and evaluating
+
+def loss_of(run):
+    """Return the loss: cross-entropy, on the rendered pictures weighted as in the chapter, weights 1 on average."""
+    cross_entropy, w = gluon.loss.SoftmaxCrossEntropyLoss(), 6 if run.data == 'renders' else 1
+    share = labels_of(run.data, 'train')[0].mean()
+    return lambda outputs, y: cross_entropy(outputs, y) * (1 + (w - 1) * y) / (1 + (w - 1) * share)
+
+
+def fit(net, average, data_batches, run, rate, updates):
+    """Update a network `updates` times, and yield the number of updates done after each.
+
+    The rate rises over the first updates. On photographs it then stays, and `average` becomes the mean of the weights
+    over about the last eighth of the updates; on renders it falls along a cosine as in the chapter.
+    """
+    schedule = mx.lr_scheduler.CosineScheduler(updates, rate, warmup_steps=WARM_UP)
+    options = {'momentum': 0.9} if run.optimiser == 'sgd' else {}
+    trainer = gluon.Trainer(net.collect_params(), run.optimiser, {'learning_rate': rate, 'wd': 1e-4, **options})
+    loss = loss_of(run)
+    for update, (x, y) in enumerate(itertools.islice(data_batches, updates), 1):
+        trainer.set_learning_rate(schedule(update) if run.data == 'renders' else rate * min(1, update / WARM_UP))
         with autograd.record():
-            value = loss(net(data), labels)
+            value = loss(net(x), y)
         value.backward()
-        trainer.step(len(data))
-        found += [validate(update)] if update in checkpoints else []
-        if progress:
-            progress.update()
-    return found
+        trainer.step(len(x))
+        copy_values(net, average, 1 if run.data == 'renders' else 8 / (update + 8))
+        yield update
 
 
-def picture_batches(record_file, seed):
-    """Yield batches of augmented pictures without end, others for each seed."""
-    pictures = utils.RecordIter(record_file, BATCH, augment=True)
-    pictures.epoch = 1000 * seed
-    while True:
-        yield from pictures
-
-
-def feature_batches(x, labels, seed):
-    """Yield batches of cached features without end, in an order drawn by the seed."""
+def feature_batches(x, y, seed):
+    """Yield batches of cached features, (n, 512, 1, 1), without end, in an order drawn by the seed."""
     draw = np.random.default_rng(seed)
     while True:
-        for chosen in np.array_split(draw.permutation(len(labels)), -(-len(labels) // BATCH)):
-            yield x.take(nd.array(chosen)), nd.array(labels[chosen])
+        for chosen in np.array_split(draw.permutation(len(y)), -(-len(y) // BATCH)):
+            yield nd.array(x[chosen]).reshape((-1, 512, 1, 1)), nd.array(y[chosen])
 
 
-def subset(record_file, pictures, seed, folder):
-    """Write a RecordIO file with the first so many pictures of each class in an order drawn by the seed.
-
-    With one seed, each smaller set is part of every larger one.
-    """
-    labels = datasets.labels(record_file)
-    order = random.Random(seed).sample(range(len(labels)), len(labels))
-    keep = {i for label in (0, 1) for i in [i for i in order if labels[i] == label][:pictures]}
-    path, reader = folder / f'subset-{pictures}-{seed}.rec', recordio.MXRecordIO(str(record_file), 'r')
-    writer = recordio.MXIndexedRecordIO(str(path.with_suffix('.idx')), str(path), 'w')
-    for key in range(len(labels)):
-        record = reader.read()
-        if key in keep:
-            writer.write_idx(key, record)
-    writer.close()
-    return path
+def train_probe(run, rate, updates):
+    """Yield the updates done and the output layer, a network on pooled features (n, 512, 1, 1)."""
+    net, average = new_net(run), new_net(run)
+    steps = fit(net.output, average.output, feature_batches(*training_features(run), run.seed), run, rate, updates)
+    for update in steps:
+        yield update, average
 
 
-def result(net, data, split):
-    """Evaluate a network on a split, a list of batches or an iterator: the columns that depend on its answers."""
-    probabilities, labels = utils.predict(data, net)
-    answers = probabilities.argmax(axis=1)
-    scores = utils.scores(labels, answers)
-    return {'split': split, 'count': len(labels), 'accuracy': scores['accuracy'], 'f1': scores['f1'],
-            'balanced': round(metrics.balanced_accuracy_score(labels, answers), 3),
-            'answers': np.packbits(answers.astype('uint8')).tobytes().hex()}
+def train_net(run, updates, rate_of_probe):
+    """Yield the updates done and the network that is evaluated then."""
+    net, average = new_net(run), new_net(run)
+    if run.method == 'probe then fine-tuning':
+        *_, (_, probe) = train_probe(run, rate_of_probe, 4000)
+        copy_values(probe.output, net.output)
+    for update in fit(net, average, training_batches(run), run, run.rate, updates):
+        yield update, average
 
 
-def train_probe(net, run, data):
-    """Train the output layer alone, on cached features."""
-    x, labels = cached_views(data.train)
-    fit(net.output, feature_batches(x, labels, run.seed), loss_of(data.train), run.rate, PROBE_EPOCHS * STEPS)
-
-
-def train(run, data, folder, probe_rate=None, progress=None):
-    """Train a network as the run says; give it and its validation results, a dictionary for each checkpoint.
-
-    `probe_rate` is the learning rate of the probe from which 'probe first' starts.
-    """
-    net, file = new_net(run), data.train
-
-    def validate(update):
-        return {'updates': update, **result(net, utils.RecordIter(data.validation), 'validation')}
-
-    if run.method == 'frozen features':
-        train_probe(net, run, data)
-        return net, [validate(run.updates)]
-    if run.method == 'probe first':
-        train_probe(net, run._replace(rate=probe_rate), data)
-    if run.method == 'hotdog row':
-        set_head(net, *hotdog_head(file))
-    if run.method == 'faster head':
-        net.output.collect_params().setattr('lr_mult', 10)
-    if run.method == 'frozen stages':
-        for layer in stages_of(net)[:run.stages]:
-            layer.collect_params().setattr('grad_req', 'null')
-    if run.pictures:
-        file = subset(file, run.pictures, run.seed, folder)
-    net.hybridize(static_alloc=True)
-    checkpoints = {1: CURVE, 4: CURVE, 6: range(0, run.updates + 1, 2 * STEPS)}.get(run.study, [run.updates])
-    return net, fit(net, picture_batches(file, run.seed), loss_of(file), run.rate, run.updates, checkpoints, validate,
-                    progress)
-
-
-def origin():
-    """Give the columns that say where, when and on which data a row was measured."""
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines()
-                  if line.startswith('model name')), 'unknown')
-    return {'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            'versions': f'mxnet {mx.__version__}, numpy {np.__version__}',
-            'hardware': f'{model}, {os.environ.get("OMP_NUM_THREADS", os.cpu_count())} threads', 'data': fingerprint()}
-
-
-def measure(run, splits, data, folder, probe_rate=None, photos=None, progress=None):
-    """Train a network, or load it where it has been trained, and evaluate it on the splits: the rows of the table."""
-    file, start, cpu = folder / f'{run.name}.params', time.time(), time.process_time()
-    if 'validation' in splits or not file.exists():
-        net, found = train(run, data, folder, probe_rate, progress)
-        net.save_parameters(f'{file}.tmp')
-        os.replace(f'{file}.tmp', file)
+def log_odds(net, tested, split, of_features=False):
+    """Return the network's log-odds of "hot dog" for each picture of a split, (n,) float16."""
+    if of_features:
+        data_batches = [nd.array(centre_features(tested, split)[0]).reshape((-1, 512, 1, 1))]
     else:
-        net, found = utils.new_net(2), []
-        net.load_parameters(str(file))
-    seconds = {'seconds': round(time.time() - start, 1), 'cpu_seconds': round(time.process_time() - cpu, 1)}
-    found = [{**row, **seconds} for row in found] if 'validation' in splits else []
-    for split, record_file in (('test', data.test), ('photos', photos)):
-        if split in splits:
-            found.append({'updates': run.updates, **result(net, utils.RecordIter(record_file), split)})
-    return [{**run._asdict(), **row, **origin()} for row in found]
+        data_batches = [x for x, _ in batches(tested, split)]
+    outputs = [net(x).asnumpy() for x in data_batches]
+    return np.concatenate([z[:, 1] - z[:, 0] for z in outputs]).astype('float16')
 
 
-def compare(rows, method, other, split='test'):
-    """Compare the balanced accuracy of two methods of study 1 by pairs.
-
-    Gives the mean difference, its 95% interval over seeds with the p-value of the paired t-test, and, where the labels
-    are known (not of the photographs), its 95% bootstrap interval over the split's pictures, the networks being given.
-    """
-    one, two = zip(*zip(study_1(rows, method, split), study_1(rows, other, split)))  # the seeds that both have
-    difference = np.array([row['balanced'] for row in one]) - [row['balanced'] for row in two]
-    mean, half = interval(difference)
-    found = {'difference': mean, 'seeds': (mean - half, mean + half), 'p': stats.ttest_1samp(difference, 0).pvalue}
-    if split != 'photos':
-        gain = np.subtract(*(np.mean([right_answers(row) for row in group], axis=0) for group in (one, two)))
-        labels = datasets.labels(getattr(datasets.demo_set(), split))
-        over = stats.bootstrap((gain[labels == 0], gain[labels == 1]), mean_of_classes, random_state=0,
-                               method='percentile', vectorized=True)
-        found['pictures'] = tuple(over.confidence_interval)
-    return found
+def scores(labels, values):
+    """Return accuracy, balanced accuracy and F1 with the threshold 0.5 of the probability, and AUROC."""
+    values = np.asarray(values, 'float64')
+    return {'accuracy': metrics.accuracy_score(labels, values > 0),
+            'balanced_accuracy': metrics.balanced_accuracy_score(labels, values > 0),
+            'auroc': metrics.roc_auc_score(labels, values), 'f1': metrics.f1_score(labels, values > 0)}
 
 
-def mean_of_classes(negatives, positives, axis=-1):
-    """Give the mean of two classes' means: as with the balanced accuracy, either class counts as much."""
-    return (negatives.mean(axis=axis) + positives.mean(axis=axis)) / 2
+def line(run, updates, tested, split, values, mixture=1.0):
+    """Return one line of the table, a dictionary, and the log-odds that belong to it."""
+    versions = '; '.join(f'{name} {importlib.metadata.version(name)}' for name in ('mxnet', 'numpy'))
+    return {'id': row_id(run, updates, tested, split, mixture), **run._asdict(), 'updates': updates,
+            'mixture': mixture, 'tested': tested, 'split': split, 'count': len(values),
+            **{name: round(value, 6) for name, value in scores(labels_of(tested, split)[0], values).items()},
+            'date': date.today().isoformat(), 'versions': versions, 'processor': processor(),
+            'data_fingerprint': fingerprint(run.data)}, values
 
 
-def study_1(rows, method, split='test'):
-    """Give the rows of a method after its last update, one for each seed, with the chosen rate."""
-    run = run_of(method)
-    return select(final(rows, run, split), rate=chosen_rate(rows, run))
+@functools.cache
+def processor():
+    """Return the processor's name with its widest vector instructions."""
+    text = Path('/proc/cpuinfo').read_text() if Path('/proc/cpuinfo').exists() else ''
+    names = [part.partition(':')[2].strip() for part in text.splitlines() if part.startswith('model name')]
+    return f'{(names or [platform.processor()])[0]}{", AVX-512" * ("avx512f" in text)}'
 
 
-def balanced(rows, run, split='test'):
-    """Give the balanced accuracy of each seed after the last update, on a split that only the chosen rate has seen."""
-    return [row['balanced'] for row in final(rows, run, split)]
+def parameter_file(run, updates):
+    """Return the file of the parameters that a run had after so many updates."""
+    return cache() / f'{row_id(run, updates, run.data, "validation")}.params'
 
 
-def course(rows, run, rate):
-    """Tell how a sort of run went on the validation split: {updates: its balanced accuracy for each seed}."""
-    found = select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, rate=rate,
-                   split='validation')
-    return {updates: [row['balanced'] for row in found if row['updates'] == updates]
-            for updates in sorted({row['updates'] for row in found})}
+def train(task, rate_of_probe):
+    """Train a run; return a line of the table for each validation on the way, with its log-odds."""
+    run, lines = task.run, []
+    is_probe = run.method == 'probe'
+    steps = train_probe(run, run.rate, task.updates) if is_probe else train_net(run, task.updates, rate_of_probe)
+    for update, net in steps:
+        if update in CURVE or update == task.updates:
+            values = log_odds(net.output if is_probe else net, run.data, 'validation', is_probe)
+            lines.append(line(run, update, run.data, 'validation', values))
+            if update in (SHORT, task.updates):
+                with files.replacing(parameter_file(run, update)) as part:
+                    net.save_parameters(str(part))
+    return lines
 
 
-def interval(values):
-    """Give the mean of a few seeds' values and half the width of its 95% interval, by Student's t."""
-    return np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+def source_log_odds(data, split):
+    """Return the log-odds of the source model for its own class hotdog, (n, 1), and the labels (n,)."""
+    place = imagenet.class_names().index('hotdog')
+    parts = [(source()(x).asnumpy().astype('float64'), y.asnumpy())
+             for x, y in utils.RecordIter(record_file(data, split), 40)]
+    z, y = (np.concatenate(part) for part in zip(*parts))
+    return z[:, [place]] - np.log(np.exp(np.delete(z, place, axis=1)).sum(axis=1, keepdims=True)), y
 
 
-def means(groups):
-    """Give the mean of each group of {place: values}, to three places."""
-    return {place: round(float(np.mean(values)), 3) for place, values in groups.items()}
+def threshold_fitted(run):
+    """Return a function of a split: the source model's log-odds, moved and scaled by a logistic regression."""
+    x, y = source_log_odds(run.data, 'train')
+    threshold = linear_model.LogisticRegression(C=100)
+    threshold.fit(x, y, np.where(y == 1, 6 if run.data == 'renders' else 1, 1))
+    return lambda tested, split: threshold.decision_function(source_log_odds(tested, split)[0]).astype('float16')
 
 
-def in_words(found):
-    """Say in a line what `compare` found."""
-    return ', '.join([f'{found["difference"]:+.3f}', f'p {found["p"]:.2g}',
-                      *(f'{name} {found[name][0]:+.3f} to {found[name][1]:+.3f}'
-                        for name in ('seeds', 'pictures') if name in found)])
+def test(task):
+    """Evaluate what a run trained: its own test split, and what was trained on renders on the photographs too."""
+    run, is_probe = task.run, task.run.method == 'probe'
+    splits = [(run.data, 'test')]
+    if run.data == 'renders':
+        splits += [('photographs', 'validation'), ('photographs', 'test')]
+    if run.method == 'source threshold':
+        values_of, splits = threshold_fitted(run), [(run.data, 'validation'), *splits]
+    else:
+        net = new_net(run)
+        if task.updates:
+            net.load_parameters(str(parameter_file(run, task.updates)))
+        else:
+            splits = [(run.data, 'validation'), *splits]
+
+        def values_of(tested, split):
+            return log_odds(net.output if is_probe else net, tested, split, is_probe)
+    lines = [line(run, task.updates, *place, values_of(*place)) for place in splits]
+    if run.study == 4 and task.updates:
+        for share in MIXTURES:
+            mixture = new_net(run)
+            copy_values(net, mixture, share)
+            for place in [(run.data, 'validation'), *splits]:
+                lines.append(line(run, task.updates, *place, log_odds(mixture, *place), share))
+    return lines
 
 
-def strips(series, label):
-    """Draw a strip plot of {name: {row: values}}: a mark for each seed, and a bar for the mean's 95% interval."""
-    _, axis = plt.subplots()
-    for number, (name, groups) in enumerate(series.items()):
-        for row, values in enumerate(groups.values()):
-            place, (mean, half) = row + 0.3 * number - 0.15 * (len(series) - 1), interval(values)
-            axis.plot(values, [place] * len(values), 'o^'[number], color=f'C{number}', alpha=0.6, linestyle='',
-                      label=None if row else name)
-            axis.errorbar(mean, place, xerr=half, color='black', marker='|', markersize=14, capsize=4, linestyle='')
-    axis.set(xlabel=label, yticks=range(len(groups)), yticklabels=groups)
-    axis.invert_yaxis()
-    if len(series) > 1:
-        axis.legend(loc='upper center')
+def measure(task, rate_of_probe=None):
+    """Do a task in a process of its own; return lines of the table with their log-odds."""
+    if task.test and (not task.updates or parameter_file(task.run, task.updates).exists()):
+        return test(task)
+    return train(task, rate_of_probe) + (test(task) if task.test else [])
 
 
-def lines(curves, label, pictures, xscale='linear'):
-    """Draw {name: {place: values}}: a line through the means of each curve, and a small mark for each value."""
-    _, axis = plt.subplots()
-    for name, groups in curves.items():
-        drawn, = axis.plot(groups.keys(), means(groups).values(), label=name)
-        for place, values in groups.items():
-            axis.plot([place] * len(values), values, drawn.get_marker(), color=drawn.get_color(), markersize=3,
-                      alpha=0.5)
-    axis.set(xlabel=label, ylabel=f'balanced accuracy\n({pictures})', xscale=xscale)
-    if len(groups) < 6:
-        axis.set_xticks(list(groups), list(groups))
-        axis.minorticks_off()
-    axis.legend()
+# The table
+
+def read(table=TABLE):
+    """Return the table, a DataFrame indexed by id; an empty one where there is none."""
+    columns = ['id', *Run._fields, 'updates', 'mixture', 'tested', 'split', 'auroc', 'data_fingerprint']
+    if not Path(table).exists():
+        return pd.DataFrame(columns=columns).set_index('id')
+    return pd.read_csv(table, index_col='id', keep_default_na=False)
 
 
-def answers(row):
-    """Unpack a row's answers, (count,) of 0 and 1, in the order of the split's file."""
-    return np.unpackbits(np.frombuffer(bytes.fromhex(row['answers']), 'uint8'))[:row['count']]
+def append(lines, table=TABLE, log_odds_file=LOG_ODDS):
+    """Add lines to the table and their log-odds to the file beside it; both are there whole at any time."""
+    kept = dict(np.load(log_odds_file)) if Path(log_odds_file).exists() else {}
+    for tested, split in {(values['tested'], values['split']) for values, _ in lines}:
+        kept[f'labels-{tested}-{split}'], kept[f'origins-{tested}-{split}'] = labels_of(tested, split)
+    kept.update({values['id']: odds for values, odds in lines})
+    with files.replacing(log_odds_file) as part, open(part, 'wb') as file:
+        np.savez_compressed(file, **kept)
+    new = pd.DataFrame([values for values, _ in lines]).set_index('id')
+    old = read(table)
+    whole = pd.concat([old[~old.index.isin(new.index)], new]) if len(old) else new
+    with files.replacing(table) as part:
+        whole.to_csv(part, quoting=csv.QUOTE_MINIMAL, lineterminator='\n')
 
 
-def right_answers(row):
-    """Say for each picture of a row's split whether the answer is right, (count,); not for the photographs."""
-    return answers(row) == datasets.labels(getattr(datasets.demo_set(), row['split']))
+def check_data(table):
+    """Raise ValueError when lines of the table were measured on other pictures than those that are here."""
+    for data in ('renders', 'photographs'):
+        others = set(table.data_fingerprint[table.data == data]) - {fingerprint(data)}
+        if others:
+            raise ValueError(f'{TABLE} was measured on other {data} ({", ".join(others)}): move it away to begin anew')
 
 
-def complete(rows, photos=None, table=TABLE, limit=None):
-    """Make all runs that the table lacks, at most `limit`, and add each to it when it is finished; count them."""
-    data, folder = datasets.demo_set(), parameter_folder()
-    if len(utils.RecordIter(data.train, BATCH)) != STEPS:
-        raise ValueError(f'{data.train} does not hold {STEPS} batches of {BATCH}: set STEPS in hotdog/studies.py')
-    if any(row['data'] != fingerprint() for row in rows):
-        raise ValueError(f'{table} was measured on another demo data set: remove it and run make evidence again')
-    record_file = datasets.folder_set(photos).test if photos else None
+def complete(jobs):
+    """Do all tasks that the table lacks, some at a time, and add each one's lines to the table when it is finished."""
+    check_data(read())
+    context = multiprocessing.get_context('spawn')
+    with futures.ProcessPoolExecutor(jobs, context, max_tasks_per_child=3) as pool, \
+            tqdm(unit='task', smoothing=0) as bar:
+        running = {}
+        while True:
+            table = read()
+            waiting = [task for task in to_do(table) if task not in running.values()]
+            bar.total = bar.n + len(running) + len(waiting)
+            bar.set_postfix_str(f'{estimate(waiting) / 3600:.1f} core hours known')
+            for task in waiting[:jobs - len(running)]:
+                rate = probe_rate(table, task.run) if task.run.method == 'probe then fine-tuning' else None
+                running[pool.submit(measure, task, rate)] = task
+            if not running:
+                return
+            for future in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
+                append(future.result())
+                del running[future]
+                bar.update()
 
-    def missing(run, splits):
-        done = {row['split'] for row in rows if all(row[name] == value for name, value in run._asdict().items())}
-        return [split for split in splits if split not in done and (split != 'photos' or record_file)]
 
-    def choose(run):
-        return chosen_rate(rows, run)
-
-    total, made = sum(run.updates for run, _ in plan(lambda run: GRID[0])), 0
-    with tqdm(total=total, unit='update', smoothing=0, disable=False) as bar:
-        for run, splits in plan(choose):
-            bar.set_description(f'study {run.study}, {run.method}, seed {run.seed}')
-            todo, at = missing(run, splits), bar.n
-            if todo:
-                probe_rate = choose(run_of('frozen features')) if run.method == 'probe first' else None
-                rows += measure(run, todo, data, folder, probe_rate, record_file, bar)
-                write(rows, table)
-                made += 1
-                bar.update(at + run.updates - bar.n)
-            else:
-                bar.total -= run.updates  # so that the time left is that of the runs to come
-            if made == limit:
-                break
-    return made
+def print_plan(table):
+    """Print every row of the plan with the rate chosen for it and the trainings that it still needs."""
+    for plan_row in PLAN:
+        rate, needed, run = *tuning(table, plan_row), plan_row.run
+        needed = needed or needed_by(table, plan_row, 5)
+        print(f'study {run.study}: {run.data}, {run.pictures}, {run.method}, {run.optimiser}, {run.copied} layers, '
+              f'{plan_row.updates} updates: rate {rate or "?"}, {len(needed)} tasks, {estimate(needed) / 60:.0f} min')
+    print(f'{estimate(to_do(table)) / 3600:.1f} hours on one core for the tasks that can be named so far')
 
 
 def main():
-    """Complete the table; on bad input say in one sentence what is wrong."""
-    from book.execute import REPRODUCIBLE
+    """Complete the table, or print the plan; on bad input say in one sentence what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--photos', type=Path, help='also evaluate on photographs: FOLDER/test/{hotdog,not_hotdog}')
-    parser.add_argument('--limit', type=int, help='stop after this many runs')
+    parser.add_argument('--photos', type=Path, help='a clone of the public collection, or SPLIT/CLASS/NAME.jpg')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='processes, of one thread each')
+    parser.add_argument('--plan', action='store_true', help='print what is to do and how long it takes')
     options = parser.parse_args()
-    if any(os.environ.get(name) != value for name, value in REPRODUCIBLE.items()):
-        os.environ.update(REPRODUCIBLE)  # the libraries read it when they are loaded: start again
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+    os.environ['OMP_NUM_THREADS'] = '1'  # the processes read it when they load MXNet
     if utils.source_model != 'squeezenet1_1':
         sys.exit(f'the table is about squeezenet1_1, not {utils.source_model}: unset SOURCE_MODEL')
+    if options.plan:
+        return print_plan(read())
     try:
-        made = complete(read(), options.photos, limit=options.limit or AT_ONCE)
-        if made == AT_ONCE and not options.limit:
-            os.execv(sys.executable, [sys.executable, *sys.argv])
+        pack_photographs(options.photos)
+        complete(options.jobs)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
 

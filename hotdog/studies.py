@@ -25,13 +25,14 @@ import numpy as np
 import pandas as pd
 from mxnet import autograd, gluon, init, nd, recordio
 from mxnet.gluon import nn
-from sklearn import linear_model, metrics
+from sklearn import linear_model
 from tqdm import tqdm
 
 import utils
 from hotdog import datasets, files, imagenet, photographs
+from hotdog.evidence import LOG_ODDS, SCORES, TABLE, read
 
-TABLE, LOG_ODDS, LIST = (datasets.HERE / name for name in ('evidence.csv', 'evidence.npz', 'photographs_2000.csv'))
+LIST = datasets.HERE / 'photographs_2000.csv'
 CLASSES = ('not_hotdog', 'hotdog')
 BATCH, WARM_UP, LAYERS = 32, 10, 9
 CROP, SCRATCH_CROP = (224, 256), (128, 168)  # pixels of a training crop and of the picture's short side
@@ -91,18 +92,18 @@ CHAPTER_ROWS = (row(0, 'fine-tuning', 1e-4, CHAPTER, data='renders'),
 ABLATION = (row(0, 'from scratch, plain', 3e-4, CHAPTER, data='renders', copied=0),
             row(0, 'from scratch, Xavier', 1e-3, CHAPTER, data='renders', copied=0),
             row(0, 'from scratch', 1e-1, CHAPTER, data='renders', copied=0, optimiser='sgd'))
-METHODS = (row(1, 'probe then fine-tuning', 1e-4, 250),
-           row(1, 'hotdog row', 1e-4, 250),
-           row(1, 'one rate', 3e-4, 250),
-           row(1, 'fine-tuning', 3e-3, 250, optimiser='sgd'),
+METHODS = (row(1, 'probe then fine-tuning', 1e-4, SHORT, 250),
+           row(1, 'hotdog row', 1e-4, SHORT, 250),
+           row(1, 'one rate', 3e-4, SHORT, 250),
+           row(1, 'fine-tuning', 3e-3, SHORT, 250, optimiser='sgd'),
            row(1, 'from scratch, plain', 3e-4, 300, 1000, copied=0))
 TRANSFER = (row(4, 'hotdog row', 1e-4, CHAPTER, data='renders'),)
 SIZES = tuple(itertools.chain.from_iterable(
-    (row(2, 'probe', 3e-4, 2000, pictures=pictures), row(2, 'fine-tuning', 1e-4, updates, pictures=pictures),
+    (row(2, 'probe', 3e-4, 2000, pictures=pictures), row(2, 'fine-tuning', 1e-4, SHORT, updates, pictures=pictures),
      row(2, 'from scratch', 1e-3, 300, pictures=pictures, copied=0))
     for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
 DEPTHS = tuple(row(3, 'fine-tuning', 1e-4, 300, 600, copied=copied) for copied in (7, 5, 3, 8))
-MAIN = (row(1, 'probe', 3e-4, 4000), row(1, 'fine-tuning', 1e-4, 250),
+MAIN = (row(1, 'probe', 3e-4, 4000), row(1, 'fine-tuning', 1e-4, SHORT, 250),
         row(1, 'from scratch', 1e-3, 300, 2000, copied=0))
 FIXED = tuple(Task(Run(study, data, method, '', {'photographs': 1000, 'renders': 150}[data], LAYERS, 0.0, 0), 0, True)
               for method, study in (('source threshold', 0), ('hotdog row', 4)) for data in ('renders', 'photographs'))
@@ -116,19 +117,21 @@ def row_id(run, updates, tested, split, mixture=1.0):
     return hashlib.sha1(repr((*run[1:], updates, tested, split, mixture)).encode()).hexdigest()[:10]
 
 
-def is_done(ids, run, updates, split='validation'):
+def is_done(auroc, run, updates, split='validation'):
     """Say whether a run was evaluated after so many updates on a split of the data that it was trained on."""
-    return row_id(run, updates, run.data, split) in ids
+    return row_id(run, updates, run.data, split) in auroc
 
 
-def validation_auroc(table, run, updates):
+def validation_auroc(auroc, run, updates):
     """Return the mean validation AUROC of a run over the seeds of tuning."""
-    return np.mean([table.auroc[row_id(run._replace(seed=seed), updates, run.data, 'validation')]
-                    for seed in range(TUNING_SEEDS)])
+    return sum(auroc[row_id(run._replace(seed=seed), updates, run.data, 'validation')]
+               for seed in range(TUNING_SEEDS)) / TUNING_SEEDS
 
 
-def tuning(table, plan_row):
+def tuning(auroc, plan_row):
     """Return the chosen rate (None while there is none) and the trainings that choosing it still needs.
+
+    `auroc` is {id: AUROC} of the table's rows.
 
     Three rates are tried at first, and more until the best one has a worse neighbour on either side.
     """
@@ -136,10 +139,10 @@ def tuning(table, plan_row):
     rates, updates = list(RATES[middle - 1:middle + 2]), plan_row.tuned
     while True:
         runs = [plan_row.at(rate, seed) for seed in range(TUNING_SEEDS) for rate in rates]
-        needed = [Task(run, updates, False) for run in runs if not is_done(table.index, run, updates)]
+        needed = [Task(run, updates, False) for run in runs if not is_done(auroc, run, updates)]
         if needed:
             return None, needed
-        best = max(rates, key=lambda rate: validation_auroc(table, plan_row.at(rate, 0), updates))
+        best = max(rates, key=lambda rate: validation_auroc(auroc, plan_row.at(rate, 0), updates))
         place = RATES.index(best)
         if best == rates[0] and place > 0:
             rates.insert(0, RATES[place - 1])
@@ -149,17 +152,17 @@ def tuning(table, plan_row):
             return best, []
 
 
-def needed_by(table, plan_row, seeds):
+def needed_by(auroc, plan_row, seeds):
     """Return the tasks that a row of the plan still needs and that can begin: tuning, then training, then tests."""
-    rate, needed = tuning(table, plan_row)
-    if plan_row.run.method == 'probe then fine-tuning' and needed and not probe_rate(table, plan_row.run):
+    rate, needed = tuning(auroc, plan_row)
+    if plan_row.run.method == 'probe then fine-tuning' and needed and not probe_rate(auroc, plan_row.run):
         return []
     if rate is None:
         return needed
     runs = [plan_row.at(rate, seed) for seed in range(seeds)]
-    needed = [Task(run, plan_row.updates, False) for run in runs if not is_done(table.index, run, plan_row.updates)]
+    needed = [Task(run, plan_row.updates, False) for run in runs if not is_done(auroc, run, plan_row.updates)]
     return needed or [Task(run, plan_row.updates, True) for run in runs
-                      if not is_done(table.index, run, plan_row.updates, 'test')]
+                      if not is_done(auroc, run, plan_row.updates, 'test')]
 
 
 def short_row(plan_row):
@@ -167,23 +170,23 @@ def short_row(plan_row):
     return plan_row._replace(tuned=SHORT, updates=SHORT)
 
 
-def to_do(table):
+def to_do(auroc):
     """Return all tasks that can begin, the most wanted first: three seeds of every row, then five."""
-    tasks = [task for task in FIXED if not is_done(table.index, task.run, 0, 'test')]
+    tasks = [task for task in FIXED if not is_done(auroc, task.run, 0, 'test')]
     for seeds in (3, 5):
         for plan_row in PLAN:
-            needed = needed_by(table, plan_row, seeds)
+            needed = needed_by(auroc, plan_row, seeds)
             if not needed and plan_row.run.study == 1:  # the long runs are there, which were short ones once
-                needed = needed_by(table, short_row(plan_row), seeds)
+                needed = needed_by(auroc, short_row(plan_row), seeds)
             tasks += needed
     return list(dict.fromkeys(tasks))
 
 
-def probe_rate(table, run):
+def probe_rate(auroc, run):
     """Return the rate chosen for a probe of the same pictures as a run has, or None."""
     rows = [plan_row for plan_row in PLAN if plan_row.run.method == 'probe'
             and (plan_row.run.data, plan_row.run.pictures) == (run.data, run.pictures)]
-    return tuning(table, rows[0])[0]
+    return tuning(auroc, rows[0])[0]
 
 
 def estimate(tasks):
@@ -477,20 +480,13 @@ def log_odds(net, tested, split, of_features=False):
     return np.concatenate([z[:, 1] - z[:, 0] for z in outputs]).astype('float16')
 
 
-def scores(labels, values):
-    """Return accuracy, balanced accuracy and F1 with the threshold 0.5 of the probability, and AUROC."""
-    values = np.asarray(values, 'float64')
-    return {'accuracy': metrics.accuracy_score(labels, values > 0),
-            'balanced_accuracy': metrics.balanced_accuracy_score(labels, values > 0),
-            'auroc': metrics.roc_auc_score(labels, values), 'f1': metrics.f1_score(labels, values > 0)}
-
-
 def line(run, updates, tested, split, values, mixture=1.0):
     """Return one line of the table, a dictionary, and the log-odds that belong to it."""
+    labels, odds = labels_of(tested, split)[0], values.astype(float)  # rounded as they are kept
     versions = '; '.join(f'{name} {importlib.metadata.version(name)}' for name in ('mxnet', 'numpy'))
     return {'id': row_id(run, updates, tested, split, mixture), **run._asdict(), 'updates': updates,
             'mixture': mixture, 'tested': tested, 'split': split, 'count': len(values),
-            **{name: round(value, 6) for name, value in scores(labels_of(tested, split)[0], values).items()},
+            **{name: round(score(labels, odds), 6) for name, score in SCORES.items()},
             'date': date.today().isoformat(), 'versions': versions, 'processor': processor(),
             'data_fingerprint': fingerprint(run.data)}, values
 
@@ -576,14 +572,6 @@ def measure(task, rate_of_probe=None):
 
 # The table
 
-def read(table=TABLE):
-    """Return the table, a DataFrame indexed by id; an empty one where there is none."""
-    columns = ['id', *Run._fields, 'updates', 'mixture', 'tested', 'split', 'auroc', 'data_fingerprint']
-    if not Path(table).exists():
-        return pd.DataFrame(columns=columns).set_index('id')
-    return pd.read_csv(table, index_col='id', keep_default_na=False)
-
-
 def append(lines, table=TABLE, log_odds_file=LOG_ODDS):
     """Add lines to the table and their log-odds to the file beside it; both are there whole at any time."""
     kept = dict(np.load(log_odds_file)) if Path(log_odds_file).exists() else {}
@@ -593,7 +581,7 @@ def append(lines, table=TABLE, log_odds_file=LOG_ODDS):
     with files.replacing(log_odds_file) as part, open(part, 'wb') as file:
         np.savez_compressed(file, **kept)
     new = pd.DataFrame([values for values, _ in lines]).set_index('id')
-    old = read(table)
+    old = read(Path(table))
     whole = pd.concat([old[~old.index.isin(new.index)], new]) if len(old) else new
     with files.replacing(table) as part:
         whole.to_csv(part, quoting=csv.QUOTE_MINIMAL, lineterminator='\n')
@@ -615,12 +603,12 @@ def complete(jobs):
             tqdm(unit='task', smoothing=0) as bar:
         running = {}
         while True:
-            table = read()
-            waiting = [task for task in to_do(table) if task not in running.values()]
+            auroc = read().auroc.to_dict()
+            waiting = [task for task in to_do(auroc) if task not in running.values()]
             bar.total = bar.n + len(running) + len(waiting)
             bar.set_postfix_str(f'{estimate(waiting) / 3600:.1f} core hours known')
             for task in waiting[:jobs - len(running)]:
-                rate = probe_rate(table, task.run) if task.run.method == 'probe then fine-tuning' else None
+                rate = probe_rate(auroc, task.run) if task.run.method == 'probe then fine-tuning' else None
                 running[pool.submit(measure, task, rate)] = task
             if not running:
                 return
@@ -630,14 +618,14 @@ def complete(jobs):
                 bar.update()
 
 
-def print_plan(table):
+def print_plan(auroc):
     """Print every row of the plan with the rate chosen for it and the trainings that it still needs."""
     for plan_row in PLAN:
-        rate, needed, run = *tuning(table, plan_row), plan_row.run
-        needed = needed or needed_by(table, plan_row, 5)
+        rate, needed, run = *tuning(auroc, plan_row), plan_row.run
+        needed = needed or needed_by(auroc, plan_row, 5)
         print(f'study {run.study}: {run.data}, {run.pictures}, {run.method}, {run.optimiser}, {run.copied} layers, '
               f'{plan_row.updates} updates: rate {rate or "?"}, {len(needed)} tasks, {estimate(needed) / 60:.0f} min')
-    print(f'{estimate(to_do(table)) / 3600:.1f} hours on one core for the tasks that can be named so far')
+    print(f'{estimate(to_do(auroc)) / 3600:.1f} hours on one core for the tasks that can be named so far')
 
 
 def main():
@@ -651,7 +639,7 @@ def main():
     if utils.source_model != 'squeezenet1_1':
         sys.exit(f'the table is about squeezenet1_1, not {utils.source_model}: unset SOURCE_MODEL')
     if options.plan:
-        return print_plan(read())
+        return print_plan(read().auroc.to_dict())
     try:
         pack_photographs(options.photos)
         complete(options.jobs)

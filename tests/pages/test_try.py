@@ -240,11 +240,11 @@ def test_ten_pictures_of_each_class_teach_it_and_scikit_learn_agrees(open_page, 
     assert 'of 20)' in tab.inner_text('#teach > [role=status]')
     head = tab.evaluate('() => { const {weight, bias} = Try.state.heads.taught; return [[...weight], [...bias]]; }')
     x, unseen = (expected(hotdogs[part] + others[part])[2] for part in (slice(0, 10), slice(10, 35)))
-    decay, scale = 0.01, 100
+    decay, scale = 0.01, 4000
     model = LogisticRegression(C=2 / decay / len(x), tol=1e-9, max_iter=100_000)  # two scores share one weight
     model.fit(x / scale ** 0.5, [0] * 10 + [1] * 10)
     weight, bias = np.array(head[0]).reshape(2, 512), np.array(head[1])
-    assert np.abs(weight[1] - weight[0] - model.coef_[0] / scale ** 0.5).max() <= 1e-3
+    assert np.abs((weight[1] - weight[0]) * scale ** 0.5 - model.coef_[0]).max() <= 1e-3
     assert abs(bias[1] - bias[0] - model.intercept_[0]) <= 1e-3
     predicted = (unseen @ weight.T + bias).argmax(axis=1)
     assert (predicted == np.repeat([0, 1], [len(hotdogs[10:]), len(others[10:])])).mean() >= 0.9

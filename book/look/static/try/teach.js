@@ -1,7 +1,8 @@
 // Softmax regression on the averaged features of a few pictures: a new output layer for the copied network.
 var Teach = (() => {
   'use strict';
-  const DECAY = 0.01, SCALE = 100;  // of weight decay; features are divided by its root, so that they are about 1 long
+  const DECAY = 0.01;
+  const SCALE = 4000;  // the squared distance of a picture's features from their mean, on average over the demo set
 
   // The products of all pairs of pictures, each less the mean picture: all that training needs to know of them.
   function products(pictures) {

@@ -1,4 +1,4 @@
-"""What tests of the library share; the test of the shipped network comes last, to see what the notebooks trained."""
+"""What tests of the library share."""
 import io
 
 import numpy as np
@@ -6,11 +6,6 @@ import pytest
 from PIL import Image
 
 from hotdog import downloads, records
-
-
-def pytest_collection_modifyitems(items):
-    """Move that test to the end, behind the chapter's notebooks."""
-    items.sort(key=lambda item: item.name == 'test_the_shipped_network_is_what_the_page_trains')
 
 
 @pytest.fixture

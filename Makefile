@@ -1,7 +1,7 @@
 # `make` sets up .venv and lists the verbs; `make book` is all that a reader needs.
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
-CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
+CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction your_photographs evidence exercises))
 JOBS ?= $(shell nproc)
 # d2lbook reads config.ini and writes into _build; another edition or folder is a matter of book/edition.py
 OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)
@@ -51,8 +51,11 @@ notebooks: $(STAMP)  ## execute what changed and renew the committed notebooks; 
 	$(PYTHON) -m book.execute --update $(FORCE_OPTION)
 	cp data/cache/fine_tuned-squeezenet1_1-demo.params data/fine_tuned.params
 
-check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
-	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
+mine: $(STAMP)  ## train a classifier on PHOTOS=folder, CLASS/*: a report, and a folder to take away
+	$(PYTHON) -m book.mine "$$PHOTOS"
+
+predict: $(STAMP)  ## classify PICTURES="file folder ..."; MODEL=folder that make mine wrote; OUT=file.csv
+	$(PYTHON) -m hotdog.predict $(PICTURES) $(if $(MODEL),--model "$$MODEL") $(if $(OUT),--out "$$OUT")
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab --config=jupyter_server_config.py
@@ -89,4 +92,4 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book html pdf notebooks check-data lab test test-all assignment grade solutions evidence lock demo-data clean
+.PHONY: help book html pdf notebooks mine predict lab test test-all assignment grade solutions evidence lock demo-data clean

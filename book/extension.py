@@ -21,6 +21,7 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from book import latex, notebooks
+from hotdog import web
 from hotdog.files import digest
 
 LOOK = notebooks.ROOT / 'book' / 'look'
@@ -284,6 +285,8 @@ def finish(app, exception):
     language = 'en' if app.config.language == 'en' else 'zh'
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
+    if language == 'zh':
+        shutil.copytree(web.FOLDER, site / '_static' / 'try', ignore=shutil.ignore_patterns('*.py'), dirs_exist_ok=True)
     for name in UNUSED:
         (site / '_static' / name).unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from mxnet import init, nd
+from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 
 from hotdog import downloads, files
@@ -67,6 +68,18 @@ def network(name, **options):
     if name not in ('squeezenet1_1', *DOWNLOADED):
         raise ValueError(f"source_model = {name!r} is not to be had: choose 'squeezenet1_1' or 'resnet18_v2'")
     return getattr(vision, name)(**options)
+
+
+def target_network(name, outputs):
+    """Return an uninitialised network like `name` with `outputs` outputs; SqueezeNet's are without their ReLU.
+
+    With few classes, that ReLU may hold all logits at zero for good. Raises ValueError as `network` does.
+    """
+    net = network(name, classes=outputs)
+    if name.startswith('squeezenet'):
+        net.output = nn.HybridSequential()
+        net.output.add(nn.Conv2D(outputs, kernel_size=1), nn.GlobalAvgPool2D(), nn.Flatten())
+    return net
 
 
 def pretrained(name, ctx):

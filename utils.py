@@ -21,10 +21,10 @@ from hotdog.imagenet import class_names
 from hotdog.records import labels, pictures
 from hotdog.takeaway import place as taken_away
 from hotdog.takeaway import write as take_away
-from hotdog.training import evaluate, predict, scores, train
+from hotdog.training import evaluate, predict, ranking_scores, scores, train
 
 __all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'demo_set', 'doubtful', 'evaluate',
-           'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold', 'pictures', 'predict', 'scores',
+           'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold', 'pictures', 'predict', 'ranking_scores', 'scores',
            'shortcuts', 'table', 'take_away', 'taken_away', 'train', 'trained', 'used']  # what this module passes on
 
 # class names may be Chinese, which the book's own font has not

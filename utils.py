@@ -32,13 +32,16 @@ def try_gpu():
 
 def try_all_gpus():
     """Return every GPU that MXNet can compute on, or `[cpu()]`: each one is tried with a small array."""
-    devices = []
+    devices, unusable = [], []
     for i in range(mx.context.num_gpus()):
         try:
             nd.ones(1, ctx=mx.gpu(i)).asnumpy()
             devices.append(mx.gpu(i))
         except mx.MXNetError:
-            print(f'GPU {i} is there, but this build of MXNet cannot use it')
+            unusable.append(i)
+    if unusable:
+        print(f'GPU {unusable} cannot be used: MXNet 1.9.1 has code for compute capability 5.0 to 8.6 only; '
+              'the page pytorch runs on newer ones')
     return devices or [mx.cpu()]
 
 

@@ -64,8 +64,9 @@ def shared_hashes(chosen, pytorch=False):
 
 def environment(chosen, page):
     """Return what the status page says of the machine that executes: {name: text}."""
-    folders = map(str, notebooks.PYTORCH.glob('lib/python*/site-packages')) if notebooks.needs_pytorch(page) else sys.path
-    versions = {item.name.lower(): item.version for item in importlib.metadata.distributions(path=list(folders))}
+    packages = notebooks.PYTORCH.glob('lib/python*/site-packages') if notebooks.needs_pytorch(page) else sys.path
+    versions = {item.name.lower(): item.version
+                for item in importlib.metadata.distributions(path=list(map(str, packages)))}
     cpu = re.search(r'^model name\s*: (.*)', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
     gpus = subprocess.run(['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'], capture_output=True,
                           text=True).stdout.split('\n')[:-1] if shutil.which('nvidia-smi') else []
@@ -185,11 +186,12 @@ def execute(chosen, options):
         elif options.stored:
             outdated[page] = committed.changed(page, notebook, hashes)
         elif not notebooks.kernel(page):
-            raise RuntimeError(f'{page} has changed, and the environment that executes it is not here: run make pytorch')
+            raise RuntimeError(f'{page} has changed, and its environment is not here: run make pytorch')
         else:
             start = time.time()
             run(notebook, page, options.timeout)
-            records[page] = {**hashes, 'seconds': round(time.time() - start, 1), 'environment': environment(chosen, page),
+            records[page] = {**hashes, 'seconds': round(time.time() - start, 1),
+                             'environment': environment(chosen, page),
                              'finished': datetime.now(UTC).strftime('%Y-%m-%d %H:%M')}
             cache.write(page, notebook, records[page])
     if outdated:

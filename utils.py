@@ -24,8 +24,9 @@ from hotdog.takeaway import write as take_away
 from hotdog.training import evaluate, predict, ranking_scores, scores, train
 
 __all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'demo_set', 'doubtful', 'evaluate',
-           'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold', 'pictures', 'predict', 'ranking_scores', 'scores',
-           'shortcuts', 'table', 'take_away', 'taken_away', 'train', 'trained', 'used']  # what this module passes on
+           'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold', 'pictures', 'predict',
+           'ranking_scores', 'scores', 'shortcuts', 'table', 'take_away', 'taken_away', 'train', 'trained',
+           'used']  # what this module passes on
 
 # class names may be Chinese, which the book's own font has not
 CHINESE_FONTS = {'Noto Sans CJK JP', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', 'Microsoft YaHei', 'PingFang SC'}
@@ -44,13 +45,16 @@ def try_gpu():
 
 def try_all_gpus():
     """Return every GPU that MXNet can compute on, or `[cpu()]`: each one is tried with a small array."""
-    devices = []
+    devices, unusable = [], []
     for i in range(mx.context.num_gpus()):
         try:
             nd.ones(1, ctx=mx.gpu(i)).asnumpy()
             devices.append(mx.gpu(i))
         except mx.MXNetError:
-            print(f'GPU {i} is there, but this build of MXNet cannot use it')
+            unusable.append(i)
+    if unusable:
+        print(f'GPU {unusable} cannot be used: MXNet 1.9.1 has code for compute capability 5.0 to 8.6 only; '
+              'the page pytorch runs on newer ones')
     return devices or [mx.cpu()]
 
 

@@ -255,6 +255,9 @@ def page_context(app, pagename, templatename, context, doctree):
     context['pdf'] = f'{up}{pdf.name}' if pdf else None
     context['binder'] = context['notebook'] and context['repository'] and context['repository'].replace(
         'https://github.com', 'https://mybinder.org/v2/gh') + f'/HEAD?labpath={pagename}.ipynb'
+    colab = context['notebook'] and notebooks.needs_pytorch(source) and context['repository']  # Colab has no MXNet
+    context['colab'] = colab and colab.replace(
+        'https://github.com', 'https://colab.research.google.com/github') + f'/blob/main/{pagename}.ipynb'
     context['home'] = up + ('../' if english else '')
     paragraph = doctree.next_node(nodes.paragraph) if doctree else None
     context['description'] = re.sub(r'\s+', ' ', paragraph.astext())[:160] if paragraph else ''

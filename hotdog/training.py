@@ -28,13 +28,16 @@ def scores(labels, predicted):
 def ranking_scores(labels, predicted, probabilities):
     """Return `scores` with the balanced accuracy and the AUROC (of more than two classes, the mean of one-vs-rest).
 
-    `probabilities` (n, classes), or a score of class 1 (n,), rank the pictures.
+    `probabilities` (n, classes), or a score of class 1 (n,), rank the pictures. Where a class has no picture, the AUROC
+    is not defined, and given as nan.
     """
+    classes = 2 if probabilities.ndim == 1 else probabilities.shape[1]
     if probabilities.ndim == 2 and probabilities.shape[1] == 2:
         probabilities = probabilities[:, 1]
-    return {**scores(labels, predicted),
-            'balanced_accuracy': round(float(metrics.balanced_accuracy_score(labels, predicted)), 3),
-            'auroc': round(float(metrics.roc_auc_score(labels, probabilities, multi_class='ovr')), 3)}
+    is_defined = len(np.unique(labels)) == classes
+    auroc = metrics.roc_auc_score(labels, probabilities, multi_class='ovr') if is_defined else np.nan
+    return {**scores(labels, predicted), 'auroc': round(float(auroc), 3),
+            'balanced_accuracy': round(float(metrics.balanced_accuracy_score(labels, predicted)), 3)}
 
 
 def evaluate(data_iter, net, ctx=mx.cpu()):

@@ -38,7 +38,8 @@ def test_evaluation_with_a_cut_last_batch_agrees_with_scikit_learn(record_file):
     assert 0 < (predicted != labels).sum() < 10
     marks = utils.evaluate(utils.RecordIter(record_file, 4), Brightness())
     authority = {name: getattr(metrics, f'{name}_score')(labels, predicted)
-                 for name in ('accuracy', 'precision', 'recall', 'f1')}
+                 for name in ('accuracy', 'precision', 'recall', 'f1', 'balanced_accuracy')}
+    authority['auroc'] = metrics.roc_auc_score(labels, probabilities[:, 1])
     assert marks == pytest.approx(authority, abs=5e-4)
 
 

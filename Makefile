@@ -1,7 +1,7 @@
 # `make` sets up .venv and lists the verbs; `make book` is all that a reader needs.
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
-CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence exercises))
+CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence variants exercises))
 JOBS ?= $(shell nproc)
 # d2lbook reads config.ini and writes into _build; another edition or folder is a matter of book/edition.py
 OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)

@@ -1,8 +1,8 @@
-"""Measure the methods of the page 'variants' with other seeds and rates: python -m book.variants.
+"""Tune and measure the methods of the page 'variants': python -m book.variants.
 
-It runs the page's own cells with seed 0 and every learning rate times each of FACTORS, then with the other seeds, and
-writes `data/variants.json`: for each method and factor the AUROC on the validation split, for the page's own rates also
-the scores on the test split, a list with one value a seed. A test compares: the page's rates are the best of the three.
+It runs the page's own cells with seed 0 and three learning rates for each method, chooses the rate with the best AUROC
+on the validation split, then runs them with each seed and these rates, and writes `data/variants.json`, from which the
+page takes its rates and its first figure.
 """
 import json
 import os
@@ -11,11 +11,13 @@ from book import execute, notebooks
 from hotdog.files import DATA
 
 FILE = DATA / 'variants.json'
+RATES = {'linear probe': 1e-3, 'last module': 1e-3, 'fine-tuning': 3e-4, 'layer-wise rates': 6e-4,
+         'gradual unfreezing': 3e-4, 'probe first': 3e-4, 'LoRA': 1e-3, 'L2-SP': 3e-4}
 FACTORS, SEEDS = (0.3, 1, 3), (0, 1, 2)
 
 
 def cells():
-    """Return the page's cells up to the one that chooses the rates, and those that train and define the scores."""
+    """Return the page's cells that prepare, up to the rates, and those that train and define the scores."""
     sources = [cell.source for cell in notebooks.code_cells(notebooks.read_page(notebooks.CHAPTER / 'variants.md'))]
     sources = [source for source in sources if 'variants.json' not in source]
     rates, scores = (next(i for i, source in enumerate(sources) if mark in source)
@@ -24,25 +26,33 @@ def cells():
 
 
 def measure():
-    """Return {method: {'validation': {factor: AUROCs}, 'accuracy', 'auroc', 'kept': values of the seeds}}."""
+    """Return {method: {'validation': {rate: AUROC}, 'rate', and 'accuracy', 'auroc', 'kept': a value a seed}}."""
     prepare, methods = cells()
-    page, table = {}, {}
+    page = {'measured': {}}
     os.chdir(notebooks.CHAPTER)  # where notebooks run
     for source in prepare:
         exec(source, page)
-    rates = page['rates']
-    for factor, seed in [(factor, 0) for factor in FACTORS] + [(1, seed) for seed in SEEDS[1:]]:
-        page.update(seed=seed, rates={name: factor * rate for name, rate in rates.items()})
+
+    def run(rates, seed):
+        page.update(rates=rates, seed=seed)
         for source in methods:
             exec(source, page)
-        for name, net in page['nets'].items():
-            row = table.setdefault(name, {'validation': {}})
-            score = page['auroc'](page['positive'](net(page['val_x'])), page['val_y'])
-            row['validation'].setdefault(str(factor), []).append(round(float(score), 4))
-            if factor == 1:
-                for column, value in zip(('accuracy', 'auroc', 'kept'), page['scores'](net)):
-                    row.setdefault(column, []).append(round(float(value), 4))
-            print(factor, seed, name, score, flush=True)
+        return page['nets'].items()
+
+    table = {name: {'validation': {}} for name in RATES}
+    for factor in FACTORS:
+        rates = {name: float(f'{factor * rate:.1g}') for name, rate in RATES.items()}
+        for name, net in run(rates, seed=0):
+            if name in rates:
+                score = page['auroc'](page['positive'](net(page['val_x'])), page['val_y'])
+                table[name]['validation'][rates[name]] = round(float(score), 4)
+    for values in table.values():
+        values['rate'] = max(values['validation'], key=values['validation'].get)
+    rates = {name: values['rate'] for name, values in table.items()}
+    for seed in SEEDS:
+        for name, net in run(rates, seed):
+            for column, value in zip(('accuracy', 'auroc', 'kept'), page['scores'](net)):
+                table.setdefault(name, {}).setdefault(column, []).append(round(float(value), 4))
     return table
 
 

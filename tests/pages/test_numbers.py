@@ -180,6 +180,15 @@ def test_the_other_ways_to_fine_tune():
     for name, *shown_scores in rows:
         scores = [measured[name][column][0] for column in ('accuracy', 'auroc', 'kept')]
         assert np.allclose(scores, [float(score) for score in shown_scores], atol=6e-4), name
+    scores, kept = ({name: np.array(row[column]) for name, row in measured.items()} for column in ('auroc', 'kept'))
+    means = [values.mean().round(3) for values in scores.values()]
+    assert (min(means), max(means)) == (0.966, 0.98) and max(np.ptp(row).round(3) for row in scores.values()) == 0.022
+    higher = {(one, two) for one in scores for two in scores if scores[one].min() > scores[two].max()}
+    assert higher == {(name, 'L2-SP') for name in ('probe first', 'WiSE-FT', 'LoRA')}
+    assert '\n0.954\n' in outputs('variants') and min(map(min, scores.values())) > 0.9545
+    assert min(kept['LoRA'].min(), kept['WiSE-FT'].min()) > 2 * kept['fine-tuning'].max()
+    assert np.mean(kept['WiSE-FT']) > 2 * np.mean(kept['probe first']) and round(7682 / 387202, 2) == 0.02
+    assert measured['L2-SP']['rate'] == 3 * measured['fine-tuning']['rate']
 
 
 def test_error_of_a_share_of_200():

@@ -1,7 +1,9 @@
 # `make` sets up .venv and lists the verbs; `make book` is all that a reader needs.
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
-CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence variants exercises))
+PYTORCH := .venv-pytorch/lock-$(shell sha256sum requirements_pytorch.lock 2> /dev/null | cut -c 1-16)
+CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction your_photographs evidence variants \
+    pytorch exercises))
 JOBS ?= $(shell nproc)
 # d2lbook reads config.ini and writes into _build; another edition or folder is a matter of book/edition.py
 OUTPUT := $(if $(PHOTOS)$(DEMO)$(SOURCE_MODEL),_build/photos)
@@ -18,6 +20,9 @@ TEX_PACKAGES := texlive-xetex texlive-latex-extra texlive-fonts-recommended texl
     librsvg2-bin fontconfig fonts-noto-cjk fonts-texgyre fonts-texgyre-math
 # what no log may hold; a line that is too long by less than 3 pt is not seen
 TEX_FAULTS := Missing character|(Citation|[Rr]eference).*undefined|multiply.defined|Overfull .hbox .([3-9]|[0-9]{2,})\.
+PINS := sed -n 's/^ *- \(.*==[^ ]*\).*/\1/p'
+COMPILE := .venv/bin/uv pip compile - --generate-hashes --no-annotate --quiet --python-version 3.11 \
+    --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --output-file
 FORCE_OPTION := $(if $(FORCE),--force)
 export PYTHONWARNINGS := ignore:pkg_resources is deprecated
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -51,8 +56,19 @@ notebooks: $(STAMP)  ## execute what changed and renew the committed notebooks; 
 	$(PYTHON) -m book.execute --update $(FORCE_OPTION)
 	cp data/cache/fine_tuned-squeezenet1_1-demo.params data/fine_tuned.params
 
-check-data: $(STAMP)  ## check every picture of PHOTOS=folder, or of the book, and list what is wrong
-	$(PYTHON) -m hotdog.check $(if $(PHOTOS),"$$PHOTOS")
+mine: $(STAMP)  ## train a classifier on PHOTOS=folder, CLASS/*: a report, and a folder to take away
+	$(PYTHON) -m book.mine "$$PHOTOS"
+
+predict: $(STAMP)  ## classify PICTURES="file folder ..."; MODEL=folder that make mine wrote; OUT=file.csv
+	$(PYTHON) -m hotdog.predict $(PICTURES) $(if $(MODEL),--model "$$MODEL") $(if $(OUT),--out "$$OUT")
+
+pytorch: $(STAMP) $(PYTORCH)  ## set up .venv-pytorch, in which the page pytorch runs (5.7 GB)
+
+$(PYTORCH): | $(STAMP)
+	.venv/bin/uv venv --quiet --clear --python $(PYTHON) .venv-pytorch
+	.venv/bin/uv pip sync --quiet --python .venv-pytorch --require-hashes requirements_pytorch.lock
+	.venv-pytorch/bin/python -m ipykernel install --sys-prefix --name pytorch --display-name PyTorch
+	touch $@
 
 lab: $(STAMP)  ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab --config=jupyter_server_config.py
@@ -72,10 +88,9 @@ grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each studen
 solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
 	$(PYTHON) -m assignments.solutions $(NAMES)
 
-lock: $(STAMP)  ## compile the pins of environment.yml and build.yml into requirements.lock; UPGRADE=1 renews the others
-	sed -n 's/^ *- \(.*==[^ ]*\).*/\1/p' environment.yml build.yml | .venv/bin/uv pip compile - -o requirements.lock \
-	    --generate-hashes --no-annotate --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
-	    --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) > /dev/null
+lock: $(STAMP)  ## compile the pins of environment*.yml and build.yml into the locks; UPGRADE=1 renews the others
+	$(PINS) environment.yml build.yml | $(COMPILE) requirements.lock --python-platform x86_64-manylinux_2_28 > /dev/null
+	$(PINS) environment_pytorch.yml | $(COMPILE) requirements_pytorch.lock --universal > /dev/null
 
 evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
 	$(PYTHON) -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
@@ -89,4 +104,5 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book html pdf notebooks check-data lab test test-all assignment grade solutions evidence lock demo-data clean
+.PHONY: help book html pdf notebooks mine predict pytorch lab test test-all assignment grade solutions evidence lock \
+    demo-data clean

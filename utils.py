@@ -3,25 +3,38 @@
 Change a setting here and every notebook follows; so do the environment variables of the same names in capitals.
 """
 import os
+import warnings
 
 import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
+from matplotlib import font_manager
 from mxnet import nd
-from mxnet.gluon import nn
 
-from hotdog import datasets, imagenet, photographs
+from hotdog import classifier, datasets, imagenet
 from hotdog.batches import MEAN, STD, RecordIter
-from hotdog.datasets import CACHE, DATA, SPLITS, demo_set
+from hotdog.classifier import load as load_classifier
+from hotdog.classifier import trained
+from hotdog.datasets import CACHE, DATA, SPLITS, demo_set, table, used
+from hotdog.examine import doubtful, interval, learning_curve, out_of_fold, shortcuts
 from hotdog.imagenet import class_names
 from hotdog.records import labels, pictures
-from hotdog.training import evaluate, predict, scores, train
+from hotdog.takeaway import place as taken_away
+from hotdog.takeaway import write as take_away
+from hotdog.training import evaluate, predict, ranking_scores, scores, train
 
-__all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'demo_set', 'evaluate', 'labels', 'pictures',
-           'predict', 'scores', 'train']  # what this module passes on
+__all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'demo_set', 'doubtful', 'evaluate',
+           'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold', 'pictures', 'predict',
+           'ranking_scores', 'scores', 'shortcuts', 'table', 'take_away', 'taken_away', 'train', 'trained',
+           'used']  # what this module passes on
+
+# class names may be Chinese, which the book's own font has not
+CHINESE_FONTS = {'Noto Sans CJK JP', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', 'Microsoft YaHei', 'PingFang SC'}
+plt.rcParams['font.family'] = ['DejaVu Sans', *sorted(CHINESE_FONTS & set(font_manager.get_font_names()))]
+warnings.filterwarnings('ignore', 'Glyph .* missing')
 
 demo = os.environ.get('DEMO', '').lower() not in ('0', 'false')  # False: the published data set, 690 MB to download
-photos = os.environ.get('PHOTOS') or None  # a folder of your own, train/CLASS/*.jpg and test/CLASS/*.jpg; from this one
+photos = os.environ.get('PHOTOS') or None  # a folder of your own (from this one), CLASS/* or {train,test}/CLASS/*
 source_model = os.environ.get('SOURCE_MODEL') or 'squeezenet1_1'  # or 'resnet18_v2' (45 MB to download)
 
 
@@ -32,13 +45,16 @@ def try_gpu():
 
 def try_all_gpus():
     """Return every GPU that MXNet can compute on, or `[cpu()]`: each one is tried with a small array."""
-    devices = []
+    devices, unusable = [], []
     for i in range(mx.context.num_gpus()):
         try:
             nd.ones(1, ctx=mx.gpu(i)).asnumpy()
             devices.append(mx.gpu(i))
         except mx.MXNetError:
-            print(f'GPU {i} is there, but this build of MXNet cannot use it')
+            unusable.append(i)
+    if unusable:
+        print(f'GPU {unusable} cannot be used: MXNet 1.9.1 has code for compute capability 5.0 to 8.6 only; '
+              'the page pytorch runs on newer ones')
     return devices or [mx.cpu()]
 
 
@@ -57,8 +73,7 @@ def load_data():
 
 def read_picture(file):
     """Return a picture as the network sees it, RGB pixels (224, 224, 3), uint8: short side 256, then its middle."""
-    pixels = np.asarray(photographs.read_picture(file))
-    return mx.image.center_crop(nd.array(pixels, dtype='uint8'), (224, 224))[0]
+    return nd.array(classifier.read(file), dtype='uint8')
 
 
 def normalise(pixels):
@@ -85,22 +100,30 @@ def show_pictures(pictures, titles=None, columns=8):
         axis.set_title(titles[i] if titles else '', fontsize=8)
 
 
+def show_activation(model, pictures):
+    """Plot pictures (256 or more pixels high and wide) with the activation map of a classifier over their middle.
+
+    Red speaks for the predicted class, blue for the next; the title names both.
+    """
+    crops = [classifier.middle(picture) for picture in pictures]
+    _, axes = plt.subplots(1, len(crops), figsize=(9, 9 / len(crops) * 1.2), squeeze=False)
+    for axis, crop, (first, second, activation) in zip(axes.flat, crops, model.activations(crops)):
+        largest = abs(activation).max()
+        axis.imshow(crop)
+        axis.imshow(activation, cmap='RdBu_r', vmin=-largest, vmax=largest, alpha=0.5, extent=classifier.MAP)
+        axis.set(xlim=(0, 224), ylim=(224, 0))
+        axis.set_title(f'{first} / {second}', fontsize=8)
+        axis.axis('off')
+
+
 def pretrained_net(ctx=mx.cpu()):
     """Return the source model with its ImageNet weights (1,000 outputs). Raises as `imagenet.pretrained` does."""
     return imagenet.pretrained(source_model, ctx)
 
 
 def new_net(num_classes):
-    """Return an uninitialised network like the source model with `num_classes` outputs.
-
-    SqueezeNet's own output layer ends in a ReLU on the logits; with few classes both logits may die at zero for good,
-    so the new one goes without.
-    """
-    net = imagenet.network(source_model, classes=num_classes)
-    if source_model.startswith('squeezenet'):
-        net.output = nn.HybridSequential()
-        net.output.add(nn.Conv2D(num_classes, kernel_size=1), nn.GlobalAvgPool2D(), nn.Flatten())
-    return net
+    """Return an uninitialised network like the source model with `num_classes` outputs, without a ReLU on them."""
+    return imagenet.target_network(source_model, num_classes)
 
 
 def parameter_file(name, must_exist=False):

@@ -17,14 +17,12 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon, nd
-from mxnet.gluon import nn
 from sklearn import metrics
 from tqdm import tqdm
 
-from hotdog import batches, datasets, files, imagenet, photographs, records
+from hotdog import batches, classifier, datasets, files, imagenet, records, web
 
-FOLDER = Path(__file__).parents[1] / 'book' / 'look' / 'static' / 'try'
-SCRIPT, SAMPLES = FOLDER / 'weights.js', FOLDER / 'samples.js'
+SCRIPT, SAMPLES = web.FOLDER / 'weights.js', web.FOLDER / 'samples.js'
 FIGURES = files.DATA / 'try.json'
 HOTDOG = imagenet.class_names().index('hotdog')
 SHARE, SEEDS = 0.25, (0, 1, 2)  # of the fine-tuned weights in the mixture; of the runs that are averaged
@@ -36,20 +34,11 @@ TEST = {'carrot_in_a_bun-000': ('夹胡萝卜的面包', 'carrot in a bun'), 'ca
         'eclair-000': ('闪电泡芙', 'éclairs'), 'rolled_carpet-000': ('卷起的地毯', 'rolled carpets'),
         'sausage_dog-000': ('腊肠犬', 'sausage dog'), 'taco-000': ('墨西哥卷饼', 'tacos'),
         **{f'hot_dog-{number:03}': ('热狗', 'hot dog') for number in (1, 6, 16, 27, 34, 49)}}
-STRIDES = (2, *24 * [1], 1)  # of the convolutions
-
-
-def network(outputs):
-    """Return an uninitialised SqueezeNet 1.1 with `outputs` outputs, without the ReLU on them, so that maps add up."""
-    net = imagenet.network('squeezenet1_1', classes=outputs)
-    net.output = nn.HybridSequential()
-    net.output.add(nn.Conv2D(outputs, kernel_size=1), nn.GlobalAvgPool2D(), nn.Flatten())
-    return net
 
 
 def with_arrays(arrays):
     """Return a network with these parameters, a list of arrays in Gluon's order."""
-    net = network(len(arrays[-1]))
+    net = imagenet.target_network('squeezenet1_1', len(arrays[-1]))
     net.initialize()
     net(nd.zeros((1, 3, 224, 224)))  # gives every parameter its shape
     for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
@@ -104,23 +93,6 @@ def mixture(record_file):
     return [(1 - SHARE) * begin + SHARE * np.mean(ends, axis=0) for begin, *ends in zip(first, *tuned)]
 
 
-def script(arrays, class_of, classes, names=()):
-    """Return the script that holds a network's weights for network.js.
-
-    `class_of` tells for each output of which of the `classes` it is, `names` what it is called. Numbers have 16 bits;
-    kernels are in the order outputs, rows, columns, inputs.
-    """
-    kernels = [array.reshape(array.shape[0], -1, 1, 1) if array.ndim == 2 else array for array in arrays[::2]]
-    shapes = [[len(kernel), kernel.shape[2], stride, kernel.shape[1]] for kernel, stride in zip(kernels, STRIDES)]
-    numbers = [part.ravel() for kernel, bias in zip(kernels, arrays[1::2])
-               for part in (kernel.transpose(0, 2, 3, 1), bias)]
-    data = base64.b64encode(np.concatenate(numbers).astype('<f2').tobytes()).decode()
-    header = {'id': hashlib.sha256(data.encode()).hexdigest()[:12], 'classes': list(classes), 'threshold': 0.5,
-              'mean': list(batches.MEAN), 'std': list(batches.STD),
-              'names': list(names), 'classOf': list(class_of), 'shapes': shapes, 'data': data}
-    return f'var Weights = {json.dumps(header)};\n'
-
-
 def read_script(file):
     """Return the network that a script holds, and its header."""
     header = json.loads(Path(file).read_text().removeprefix('var Weights = ').rstrip(';\n'))
@@ -162,14 +134,10 @@ def measure_photographs(net, folder):
     files = [(file, label) for label, name in enumerate(('not_hotdog', 'hotdog')) for file in
              sorted(Path(folder, name).iterdir())]
 
-    def read(file):
-        pixels = nd.array(np.asarray(photographs.read_picture(file)), dtype='uint8')
-        crop = mx.image.center_crop(pixels, (224, 224))[0].astype('float32')
-        return ((crop - nd.array(batches.MEAN)) / nd.array(batches.STD)).transpose((2, 0, 1))
-
     groups = [files[first:first + BATCH] for first in range(0, len(files), BATCH)]
-    odds, labels = odds_of(net, ((nd.stack(*(read(file) for file, _ in group)), nd.array([y for _, y in group]))
-                                 for group in groups))
+    pictures = ((nd.array(np.stack([classifier.read(file) for file, _ in group]).transpose(0, 3, 1, 2)),
+                 nd.array([y for _, y in group])) for group in groups)
+    odds, labels = odds_of(net, ((classifier.normalised(x.astype('float32')), y) for x, y in pictures))
     known = np.array([file.name.startswith('imagenet_') for file, _ in files])
     return {'all': scores(labels, odds), 'from ImageNet': scores(labels[known], odds[known]),
             'from elsewhere': scores(labels[~known], odds[~known])}
@@ -186,7 +154,7 @@ def main():
     else:
         class_of = [int(output == HOTDOG) for output in range(1000)]
         SAMPLES.write_text(samples(data.test))
-        SCRIPT.write_text(script(mixture(data.train), class_of, data.classes, imagenet.class_names()))
+        SCRIPT.write_text(web.script(mixture(data.train), class_of, data.classes, imagenet.class_names()))
         net, _ = read_script(SCRIPT)
         for split in ('validation', 'test'):
             odds, labels = odds_of(net, batches.RecordIter(getattr(data, split)))

@@ -33,13 +33,13 @@ from hotdog.files import digest, replacing
 
 # One code path of the numeric libraries wherever reference outputs are made, so that they agree between processors.
 REPRODUCIBLE = {'DNNL_MAX_CPU_ISA': 'AVX2', 'OPENBLAS_CORETYPE': 'Haswell', 'OMP_NUM_THREADS': '2',
-                'PYTHONHASHSEED': '0', 'TQDM_DISABLE': '1'}
+                'PYTHONHASHSEED': '0', 'TQDM_DISABLE': '1', 'ATEN_CPU_CAPABILITY': 'avx2', 'MKL_CBWR': 'AVX2'}
 # Errors whose text is a sentence for the reader; of others the type is told too.
 SPOKEN = {'ValueError', 'FileNotFoundError', 'RuntimeError', 'ConnectionError', 'FloatingPointError', 'OSError',
           'PermissionError', 'MemoryError'}
 # What outputs depend on besides the code of their page.
 SHARED = {'library': 'utils.py or hotdog/', 'data': 'data/ or img/', 'lock': 'requirements.lock'}
-PACKAGES = ('mxnet', 'numpy', 'scikit-learn', 'matplotlib', 'pillow')
+PACKAGES = ('mxnet', 'torch', 'torchvision', 'numpy', 'scikit-learn', 'matplotlib', 'pillow')
 
 
 def hash_of(*values):
@@ -47,21 +47,26 @@ def hash_of(*values):
     return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
-def shared_hashes(chosen):
-    """Return {part: hash} of what all pages depend on; comments in the library do not count."""
-    modules = (Path('utils.py'), *sorted(Path('hotdog').glob('*.py')))
+def shared_hashes(chosen, pytorch=False):
+    """Return {part: hash} of what all pages depend on, or the page `pytorch`; comments in the library do not count."""
+    modules = [Path('hotdog', name) for name in ('files.py', 'weights.py')] if pytorch else (
+        Path('utils.py'), *sorted(Path('hotdog').glob('*.py')))
     library = [ast.dump(ast.parse(path.read_text())) for path in modules]
     files = [path for folder in ('data', 'img') for path in sorted(Path(folder).glob('*.*')) if path.is_file()
-             and path.suffix not in ('.md', '.zip', '.json', '.params') and not path.name.startswith('not_hotdog')]
+             and path.suffix not in ('.md', '.zip', '.json', '.params') and not path.name.startswith('not_hotdog')
+             and (not pytorch or path.suffix in ('.rec', '.npz', '.jpg'))]
     photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []
     listing = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in photos if path.is_file()]
     return {'library': hash_of(library, (CHAPTER / 'matplotlibrc').read_text(), sorted(REPRODUCIBLE.items())),
             'data': hash_of([(str(path), digest(path)) for path in files], listing, sorted(chosen.items())),
-            'lock': digest('requirements.lock')}
+            'lock': digest('requirements_pytorch.lock' if pytorch else 'requirements.lock')}
 
 
-def environment(chosen):
+def environment(chosen, page):
     """Return what the status page says of the machine that executes: {name: text}."""
+    packages = notebooks.PYTORCH.glob('lib/python*/site-packages') if notebooks.needs_pytorch(page) else sys.path
+    versions = {item.name.lower(): item.version
+                for item in importlib.metadata.distributions(path=list(map(str, packages)))}
     cpu = re.search(r'^model name\s*: (.*)', Path('/proc/cpuinfo').read_text(), re.MULTILINE)
     gpus = subprocess.run(['nvidia-smi', '--query-gpu=name', '--format=csv,noheader'], capture_output=True,
                           text=True).stdout.split('\n')[:-1] if shutil.which('nvidia-smi') else []
@@ -69,7 +74,7 @@ def environment(chosen):
     settings = {name: 'photos' if name == 'PHOTOS' else value for name, value in chosen.items()}  # no path of a reader
     return {'processor': cpu[1] if cpu else platform.machine(), 'cores': str(os.cpu_count()),
             'memory': f'{memory:.1f} GiB', 'GPU': ', '.join(gpus) or '-', 'system': platform.platform(),
-            'Python': platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES},
+            'Python': platform.python_version(), **{name: versions[name] for name in PACKAGES if name in versions},
             **settings, **REPRODUCIBLE}
 
 
@@ -90,7 +95,7 @@ def run(notebook, page, seconds, client_class=NotebookClient):
             current += cell.cell_type == 'code'
 
         client = client_class(notebook, timeout=seconds, record_timing=False, coalesce_streams=True,
-                              resources={'metadata': {'path': str(CHAPTER)}}, kernel_name='python3',
+                              resources={'metadata': {'path': str(CHAPTER)}}, kernel_name=notebooks.kernel(page),
                               extra_arguments=['--log-level=ERROR'], on_notebook_start=stop_at_once,
                               on_cell_start=start, on_cell_executed=lambda **reply: bar.update())
         try:
@@ -170,16 +175,23 @@ def execute(chosen, options):
     pages, records, outdated = {page: read_editions(page) for page in notebooks.pages()}, {}, {}
     for page, editions in pages.items():
         notebook = editions[page]
-        hashes = {'code': hash_of([notebooks.tree(cell) for cell in notebooks.code_cells(notebook)]), **shared}
-        store = next((store for store in stores if not store.changed(page, notebook, hashes)), None)
+        code = hash_of([notebooks.tree(cell) for cell in notebooks.code_cells(notebook)])
+        hashes, candidates = {'code': code, **shared}, stores
+        if notebooks.needs_pytorch(page):  # few readers have its environment: its committed outputs serve
+            hashes = {'code': code, **shared_hashes({}, pytorch=True)}
+            candidates = stores if options.force and notebooks.kernel(page) else [cache, committed]
+        store = next((store for store in candidates if not store.changed(page, notebook, hashes)), None)
         if store:
             records[page] = store.attach(page, notebook)
         elif options.stored:
             outdated[page] = committed.changed(page, notebook, hashes)
+        elif not notebooks.kernel(page):
+            raise RuntimeError(f'{page} has changed, and its environment is not here: run make pytorch')
         else:
             start = time.time()
             run(notebook, page, options.timeout)
-            records[page] = {**hashes, 'seconds': round(time.time() - start, 1), 'environment': environment(chosen),
+            records[page] = {**hashes, 'seconds': round(time.time() - start, 1),
+                             'environment': environment(chosen, page),
                              'finished': datetime.now(UTC).strftime('%Y-%m-%d %H:%M')}
             cache.write(page, notebook, records[page])
     if outdated:

@@ -21,6 +21,7 @@ from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 from book import latex, notebooks
+from hotdog import web
 from hotdog.files import digest
 
 LOOK = notebooks.ROOT / 'book' / 'look'
@@ -254,6 +255,9 @@ def page_context(app, pagename, templatename, context, doctree):
     context['pdf'] = f'{up}{pdf.name}' if pdf else None
     context['binder'] = context['notebook'] and context['repository'] and context['repository'].replace(
         'https://github.com', 'https://mybinder.org/v2/gh') + f'/HEAD?labpath={pagename}.ipynb'
+    colab = context['notebook'] and notebooks.needs_pytorch(source) and context['repository']  # Colab has no MXNet
+    context['colab'] = colab and colab.replace(
+        'https://github.com', 'https://colab.research.google.com/github') + f'/blob/main/{pagename}.ipynb'
     context['home'] = up + ('../' if english else '')
     paragraph = doctree.next_node(nodes.paragraph) if doctree else None
     context['description'] = re.sub(r'\s+', ' ', paragraph.astext())[:160] if paragraph else ''
@@ -284,6 +288,8 @@ def finish(app, exception):
     language = 'en' if app.config.language == 'en' else 'zh'
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
+    if language == 'zh':
+        shutil.copytree(web.FOLDER, site / '_static' / 'try', ignore=shutil.ignore_patterns('*.py'), dirs_exist_ok=True)
     for name in UNUSED:
         (site / '_static' / name).unlink(missing_ok=True)
 

@@ -11,6 +11,8 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path('_build')
 CHAPTER = Path('chapter_fine_tuning')
+PYTORCH = ROOT / '.venv-pytorch'  # the environment of the page `pytorch`; MXNet and PyTorch need different NumPys
+os.environ['JUPYTER_PATH'] = str(PYTORCH / 'share' / 'jupyter')  # where its kernel is
 # Settings that utils.py takes from the environment: they change what the notebooks show.
 SETTINGS = ('PHOTOS', 'DEMO', 'SOURCE_MODEL')
 METADATA = {  # as JupyterLab writes it, so that a page saved unchanged stays unchanged
@@ -31,6 +33,18 @@ def pages(start=Path('index.md')):
         if name and not name.startswith(':'):
             paths += pages(start.parent / f'{name}.md')
     return paths
+
+
+def needs_pytorch(page):
+    """Tell whether a page or notebook runs in the environment of PyTorch."""
+    return chinese(Path(page)).stem == 'pytorch'
+
+
+def kernel(page):
+    """Return the name of the kernel that runs a page, None when its environment is not there."""
+    if not needs_pytorch(page):
+        return 'python3'
+    return 'pytorch' if (PYTORCH / 'share' / 'jupyter' / 'kernels' / 'pytorch').exists() else None
 
 
 def read_page(page):

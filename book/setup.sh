@@ -6,8 +6,11 @@ fail() {
     exit 1
 }
 
-[ "$(uname -sm)" = 'Linux x86_64' ] || fail 'MXNet 1.9.1 is there for Linux on x86-64 only: on Windows use WSL, elsewhere
-Docker: docker run -it --platform linux/amd64 -v "$PWD:/book" -w /book python:3.11-bookworm make'
+system=$(uname -sm)
+native='the page pytorch runs natively (environment_pytorch.yml), and '
+[ "$system" != 'Darwin x86_64' ] || native=''  # PyTorch has no wheels for Intel Macs any more
+[ "$system" = 'Linux x86_64' ] || fail "MXNet 1.9.1 runs on Linux on x86-64 only: on this machine ($system) ${native}\
+the whole book runs in WSL (Windows) or in Docker (Dockerfile)"
 exec 9< requirements.lock
 flock 9  # a second make waits, and finds the stamp
 if [ -e "$1" ]; then exit; fi
@@ -21,7 +24,8 @@ for python in python3.11 python3 ''; do
     "$python" -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null && break
 done
 [ "$python" ] || command -v uv > /dev/null ||
-    fail 'Python 3.11 with its module venv is missing: install python3.11-venv (Debian 12: python3-venv) or uv'
+    fail 'Python 3.11 with its module venv is missing, and MXNet 1.9.1 takes no later one: install python3.11-venv (Debian 12:'\
+' python3-venv) or uv, or run only the page pytorch (environment_pytorch.yml), which takes Python 3.11 to 3.14'
 
 rm -rf .venv
 finish() {

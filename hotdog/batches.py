@@ -3,9 +3,9 @@ import os
 
 import mxnet as mx
 
-from hotdog import imagenet, records
+from hotdog import records, weights
 
-MEAN, STD = 255 * imagenet.MEAN, 255 * imagenet.STD  # of the pixels that the source models were trained with
+MEAN, STD = 255 * weights.MEAN, 255 * weights.STD  # of the pixels that the source models were trained with
 
 
 class RecordIter:

@@ -2,16 +2,19 @@
 
 `demo_set()` comes with the book, `published_set()` is downloaded, `folder_set(folder)` is the reader's own photographs.
 """
+import os
 import random
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pooch
 
 from hotdog import downloads, files, photographs, records
 from hotdog.files import CACHE, DATA
-from hotdog.photographs import SPLITS, VALIDATION_SHARE
+from hotdog.photographs import SPLITS
 
+VALIDATION_SHARE = 0.15  # of the published training pictures
 CLASSES = ['not_hotdog', 'hotdog']
 PUBLISHED = {'train': 'not_hotdog_train-e6ef27b4.rec', 'test': 'not_hotdog_validation-c0201740.rec'}
 
@@ -36,13 +39,37 @@ def demo_set():
 
 
 def folder_set(folder):
-    """Return a folder of photographs, `train/CLASS/*.jpg` and so on, as a data set, packed in the cache.
+    """Return a folder of photographs, CLASS/* or {train, test, validation}/CLASS/*, as a data set, packed in the cache.
 
-    Without a folder `validation`, a part of the training pictures serves, drawn by a fixed seed. The packed files are
-    used again until a name, size or date in the folder changes. Raises FileNotFoundError or ValueError, naming the bad
-    files, with nothing written.
+    Splits that are not there are drawn. What cannot be used is left out (`table` lists it), or refused where the
+    environment variable STRICT is set. The packed files are used again until a name, size or date in the folder
+    changes. Raises FileNotFoundError or ValueError, with nothing written, when training would be senseless.
     """
-    return _packed_set(*photographs.packed(folder, downloads.FOLDER))
+    return _packed_set(*photographs.packed(folder, downloads.FOLDER, bool(os.environ.get('STRICT'))))
+
+
+def is_folder(data):
+    """Return whether a data set is a folder of photographs."""
+    return (data.train.parent / 'pictures.csv').exists()
+
+
+def table(data):
+    """Return the files of a folder's data set, a DataFrame: `file`, `class`, `split`, and why it is left out.
+
+    `reason` is '' for what is used; the rows of a split are in the order of its records. `other` is the file that a
+    repeated picture repeats. The pictures of other data sets have no files: `file` is their place.
+    """
+    if is_folder(data):
+        return photographs.read_table(data.train.parent)
+    rows = [(f'{split} {number}', data.classes[label], split, '', '') for split in SPLITS
+            for number, label in enumerate(records.labels(getattr(data, split)))]
+    return pd.DataFrame(rows, columns=['file', 'class', 'split', 'reason', 'other'])
+
+
+def used(data):
+    """Return the rows of `table` for the pictures that are used, in the order train, validation, test."""
+    rows = table(data).query("reason == ''")
+    return pd.concat([rows[rows.split == split] for split in SPLITS], ignore_index=True)
 
 
 def published_set():
@@ -60,7 +87,7 @@ def published_set():
             raise ConnectionError(f'{first}; or, instead of it, {second}; '
                                   'or set demo = True in utils.py, which needs no network') from None
         folder = Path(unpacked[0]).relative_to(downloads.FOLDER).parts[:2]  # hotdog.zip.unzip/hotdog
-        return _packed_set(*photographs.packed(downloads.FOLDER.joinpath(*folder), downloads.FOLDER, published=True))
+        return _packed_set(*photographs.packed(downloads.FOLDER.joinpath(*folder), downloads.FOLDER))
     target = downloads.FOLDER / 'published'
     if files.first_damaged(target):
         with files.replacing(target) as part:

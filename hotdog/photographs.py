@@ -1,4 +1,4 @@
-"""Check a folder of photographs and pack it to RecordIO; `data/PHOTOGRAPHS.md` states what is accepted and why."""
+"""Read a folder of photographs: what can be used of it, and what is left out and why (`data/PHOTOGRAPHS.md`)."""
 import hashlib
 import io
 import os
@@ -9,46 +9,55 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from hotdog import files, records
 
 SPLITS = ('train', 'validation', 'test')
-VALIDATION_SHARE = 0.15  # of the training pictures, where no validation split is given
-FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF')  # Pillow knows more, some of which run other programs
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'AVIF', 'HEIF', 'BMP', 'GIF', 'TIFF')  # others of Pillow's run other programs
 SHORTEST, SLENDEREST = 32, 10  # pixels of the shorter side, and how many times as long the longer one may be
-SHOWN = 10  # faults that an error tells; `make check-data` tells all
-VERSION = 2  # raise it when the same photographs are to be packed anew
-warnings.filterwarnings('ignore', module=r'PIL\.')  # of sizes and odd metadata: a picture is accepted, or it is a fault
+FEWEST = 10  # good pictures of a class
+SHARES = {'test': 0.2, 'validation': 0.15}  # that are drawn, of all pictures and of those for training
+SAME, NEAR = 12, 40  # bits of 256 in which the hashes of two views of one picture differ, and of two that are alike
+TONES = 10  # of 255, by which such pictures differ on average: else pictures on a plain ground would all be alike
+VERSION = 3  # raise it when the same photographs are to be packed anew
+NOT_A_FILE, LINK, NO_CLASS = 'no file', 'a link that leads out of the folder', 'in no class'
+COPY, ALIKE, TWO_CLASSES = 'the same picture as', 'nearly the same picture as', 'in another class too'
+UNREADABLE = ('damaged', 'empty', 'no picture', 'too many pixels', 'too small or too slender', '32 bits a pixel')
+pillow_heif.register_heif_opener()
+warnings.filterwarnings('ignore', module=r'PIL\.')  # of sizes and odd metadata: a picture is read, or it is left out
 
 
-def list_pictures(folder):
-    """Return a folder's class names, for each split its (path, label) pairs, and its faults, a sentence each.
+# What is in the folder
 
-    Raises FileNotFoundError or ValueError when splits or classes are missing, empty or not the same everywhere.
+def find(folder):
+    """Return a DataFrame of a folder's files: `file`, `class`, `split` ('' where none is given), `reason`, `other`.
+
+    The folder holds CLASS/* or {train, test, validation}/CLASS/*. `reason` is '' but for what cannot be a picture.
+    Raises FileNotFoundError or ValueError, a sentence, when there are not two classes, the same in every split.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f'{shown(folder)} is not a folder: name one that holds train and test')
-    for split in ('train', 'test'):
-        if not (folder / split).is_dir():
-            raise FileNotFoundError(f'{shown(folder)} has no folder {split}: '
-                                    f'make {split}/CLASS/ for each class of pictures')
-    given = [split for split in SPLITS if (folder / split).is_dir()]
-    for other in ('val', 'valid'):
-        if (folder / other).is_dir() and 'validation' not in given:
-            raise ValueError(f'{shown(folder / other)} is not looked at: rename it to validation')
-    classes, pictures, faults = _classes(folder / 'train'), {}, []
-    for split in given:
-        extra = set(_classes(folder / split)) - set(classes)
-        if extra:
-            raise ValueError(f'{shown(folder / split)} has the class {min(extra)}, which train lacks: name them alike')
-        faults += [f'{shown(path)} lies in no class: move it' for path in _entries(folder / split) if path.is_file()]
-        pictures[split] = [(path, label) for label, name in enumerate(classes)
-                           for path in _class_pictures(folder / split / name, folder, faults)]
-    if 'validation' not in given:
-        pictures['train'], pictures['validation'] = _divide(pictures['train'])
-    return classes, pictures, faults
+        raise FileNotFoundError(f'{shown(folder)} is not a folder: name one that holds a folder for each class')
+    splits = {{'val': 'validation', 'valid': 'validation'}.get(path.name.lower(), path.name.lower()): path
+              for path in _entries(folder) if path.is_dir()}
+    if 'train' not in splits:
+        splits = {'': folder}
+    rows = [row for split in ('', *SPLITS) if split in splits for row in _files(splits[split], split, folder)]
+    table = pd.DataFrame(rows, columns=['file', 'class', 'split', 'reason']).assign(other='')
+    classes = {split: {path.name for path in _entries(splits[split]) if path.is_dir()}
+               for split in splits if split in ('', *SPLITS)}
+    given = classes.get('train', classes.get(''))
+    if len(given) < 2:
+        raise ValueError(f'{shown(splits.get("train", folder))} needs a folder for each of two or more classes, '
+                         f'it has {len(given)}')
+    for split, names in classes.items():
+        if names != given:
+            raise ValueError(f'{shown(splits[split])} and {shown(splits["train"])} have not the same classes '
+                             f'({", ".join(sorted(names ^ given))}): name them alike')
+    return table
 
 
 def _entries(folder):
@@ -57,39 +66,25 @@ def _entries(folder):
                   if path.name[0] not in '._@' and path.name.lower() not in ('thumbs.db', 'desktop.ini'))
 
 
-def _classes(split):
+def _files(split_folder, split, root):
+    """Yield file, class, split and reason of all files of a split, those in deeper folders too."""
+    for path in _entries(split_folder):
+        if path.is_file():
+            yield str(path.relative_to(root)), '', split, NO_CLASS
+            continue
+        for parent, folders, names in os.walk(path):
+            folders[:] = [entry.name for entry in _entries(Path(parent)) if entry.name in folders]
+            for entry in _entries(Path(parent)):
+                if entry.name in names:
+                    inside = Path(os.path.realpath(entry)).is_relative_to(root)
+                    reason = LINK if not inside else '' if entry.is_file() else NOT_A_FILE
+                    yield str(entry.relative_to(root)), path.name, split, reason
+
+
+def class_names(table):
     """Return the class names in order; not_something (or no_, not-, no-) comes first: the positive class is 1."""
-    names = [path.name for path in _entries(split) if path.is_dir()]
-    if len(names) < 2:
-        raise ValueError(f'{shown(split)} needs a folder for each of two or more classes, it has {len(names)}')
+    names = set(table['class']) - {''}
     return sorted(names, key=lambda name: (not re.match('(not|no)[-_ ]', name, re.IGNORECASE), name))
-
-
-def _class_pictures(folder, root, faults):
-    """Return the files of a class; append to `faults` what cannot be a picture."""
-    entries = _entries(folder) if folder.is_dir() else []
-    if not entries:
-        raise ValueError(f'{shown(folder)} holds no pictures: put some there, JPEG or PNG for example')
-    for path in entries:
-        if not Path(os.path.realpath(path)).is_relative_to(root):
-            faults.append(f'{shown(path)} is a link that leads out of the folder: copy the picture')
-        elif path.is_dir():
-            faults.append(f'{shown(path)} is a folder in a class: move its pictures up')
-        elif not path.is_file():
-            faults.append(f'{shown(path)} is no file: remove it')
-        else:
-            yield path
-
-
-def _divide(pictures):
-    """Return the (path, label) pairs for training and for validation, each class in the same proportion."""
-    validation = set()
-    for label in {label for _, label in pictures}:
-        of_class = [pair for pair in pictures if pair[1] == label]
-        if len(of_class) < 2:
-            raise ValueError(f'{shown(of_class[0][0].parent)} holds one picture: a class needs at least two')
-        validation |= set(random.Random(0).sample(of_class, max(1, round(VALIDATION_SHARE * len(of_class)))))
-    return [pair for pair in pictures if pair not in validation], sorted(validation)
 
 
 def shown(path):
@@ -97,23 +92,28 @@ def shown(path):
     return str(path) if str(path).isprintable() else repr(str(path))
 
 
+# One picture
+
 def read_picture(path, short_side=256):
     """Return a file's picture as RGB: upright, its shorter side `short_side` pixels, transparent parts white.
 
-    Raises ValueError with the reason when it is damaged or of a kind that is not accepted.
+    `path` may be a file object. Raises ValueError with the reason, one of UNREADABLE, when it cannot be read,
+    FileNotFoundError or PermissionError.
     """
     try:
         with Image.open(path, formats=FORMATS) as picture:
             picture = ImageOps.exif_transpose(picture)
+    except (FileNotFoundError, PermissionError):
+        raise
     except UnidentifiedImageError:
-        raise ValueError(_unknown(path)) from None
+        raise ValueError('no picture' if os.path.getsize(path) else 'empty') from None
     except Image.DecompressionBombError:
-        raise ValueError('it has too many pixels: make it smaller') from None
-    except Exception as error:  # whatever Pillow's parsers let through
-        raise ValueError(f'it is damaged ({" ".join(str(error).split())}): copy it anew or remove it') from None
+        raise ValueError('too many pixels') from None
+    except Exception:  # whatever Pillow's parsers let through
+        raise ValueError('damaged') from None
     short, long = sorted(picture.size)
     if short < SHORTEST or long > SLENDEREST * short:
-        raise ValueError(f'{picture.width} x {picture.height} pixels are too small or too slender: remove it')
+        raise ValueError('too small or too slender')
     size = [max(short_side, round(short_side / short * side)) for side in picture.size]
     return _to_rgb(picture).resize(size, Image.BICUBIC)
 
@@ -121,7 +121,7 @@ def read_picture(path, short_side=256):
 def _to_rgb(picture):
     """Return a picture of any mode as RGB of 8 bits."""
     if picture.mode in ('I', 'F'):
-        raise ValueError('its pixels have 32 bits, of which white is unknown: save it with 8 bits')
+        raise ValueError('32 bits a pixel')  # of which white is unknown
     if picture.mode.startswith('I;16'):  # convert() would cut everything above 255 off
         return Image.fromarray((np.asarray(picture) // 257).astype('uint8')).convert('RGB')
     if picture.has_transparency_data or picture.mode in ('P', 'PA'):  # white, not black, shows through
@@ -130,69 +130,145 @@ def _to_rgb(picture):
     return picture.convert('RGB')
 
 
-def _unknown(path):
-    """Return what is wrong with a file that is no picture of the accepted kinds."""
-    with open(path, 'rb') as file:
-        head = file.read(12)
-    if not head:
-        return 'it is empty: copy it anew or remove it'
-    if head[4:8] == b'ftyp':
-        return 'it is HEIC, AVIF or a video: save it as JPEG'
-    return 'it is no picture that can be read: remove it, or save it as JPEG'
-
-
-def readable(pictures, split, faults, first):
-    """Yield label and JPEG of each good picture of a split, and append a sentence to `faults` for each bad one.
-
-    `first` collects the path of each picture, for all splits, so that repeated pictures are faults too.
-    """
-    mixed = random.Random(0).sample(pictures[split], len(pictures[split]))  # readers shuffle nearby records only
-    with ThreadPool() as pool:
-        encoded = pool.imap(_encoded, [path for path, _ in mixed])
-        for (jpeg, fault), (path, label) in zip(tqdm(encoded, f'reading {split}', len(mixed), unit='picture'), mixed):
-            if fault:
-                faults.append(f'{shown(path)}: {fault}')
-                continue
-            same = first.setdefault(hashlib.sha256(jpeg).digest(), path)
-            if same == path:
-                yield label, jpeg
-            else:
-                faults.append(f'{shown(path)} is the same picture as {shown(same)}: keep one of them')
-
-
 def _encoded(path):
-    """Return a picture as a JPEG of the size that is kept, and no fault; or nothing and the fault."""
+    """Return why a file cannot be used ('' if it can), its width, height and bytes, its JPEG of the size that is kept,
+    and its 17 x 16 thumbnail."""
     try:
-        read_picture(path).save(jpeg := io.BytesIO(), 'JPEG', quality=95)
+        picture = read_picture(path)
+        with Image.open(path) as original:
+            size = (*original.size, os.path.getsize(path))
     except (OSError, ValueError) as error:
-        return None, str(error)
-    return jpeg.getvalue(), None
+        return str(error), (0, 0, 0), None, None
+    picture.save(jpeg := io.BytesIO(), 'JPEG', quality=95)
+    return '', size, jpeg.getvalue(), np.asarray(picture.convert('L').resize((17, 16), Image.BILINEAR), 'float32')
 
 
-def packed(folder, cache, published=False):
+# Repetitions
+
+def leave_out_repetitions(table, thumbnails):
+    """Mark in the table what shows the same as another picture; return the number (n,) of each picture's group.
+
+    A difference hash has a bit for each pair of neighbours in the thumbnails (n, 16, 17). Of one picture the file of
+    the test split stays, then that of the validation split, then the first. Nearly the same pictures may stand in one
+    split, and have one number. `table` has the rows that `thumbnails` belong to.
+    """
+    bits = np.where(thumbnails[:, :, 1:] > thumbnails[:, :, :-1], 1, -1).reshape(len(table), -1).astype('float32')
+    order = np.argsort(table.split.map({'test': 0, 'validation': 1, 'train': 2, '': 3}), kind='stable').to_numpy()
+    groups, columns = np.arange(len(table)), [table.columns.get_loc(name) for name in ('reason', 'other')]
+    names, splits, labels = (table[name].to_numpy() for name in ('file', 'split', 'class'))
+    is_out = np.zeros(len(table), bool)
+    for place, i in enumerate(order):
+        if is_out[i]:
+            continue
+        later = order[place + 1:][~is_out[order[place + 1:]]]
+        distance = (bits.shape[1] - bits[later] @ bits[i]) / 2
+        later, distance = later[distance <= NEAR], distance[distance <= NEAR]
+        for j, bits_between in zip(later, distance):
+            if np.abs(thumbnails[i] - thumbnails[j]).mean() > TONES:
+                continue
+            groups[groups == groups[j]] = groups[i]
+            if bits_between <= SAME and labels[i] != labels[j]:
+                table.iloc[[i, j], columns] = [[TWO_CLASSES, names[j]], [TWO_CLASSES, names[i]]]
+                is_out[[i, j]] = True
+            elif bits_between <= SAME or splits[i] != splits[j]:
+                table.iloc[j, columns] = [COPY if bits_between <= SAME else ALIKE, names[i]]
+                is_out[j] = True
+    return groups
+
+
+def divide(table, groups):
+    """Draw the splits that the folder does not give, a share of each class; pictures of one group stay together."""
+    draw, split_column = random.Random(0), table.columns.get_loc('split')
+    for split, share in SHARES.items():
+        if split in set(table.split):
+            continue
+        is_open = table.split.isin(['', 'train']).to_numpy()
+        for name in class_names(table):
+            rows = np.flatnonzero(is_open & (table['class'] == name).to_numpy()).tolist()
+            drawn = draw.sample(rows, max(1, round(share * len(rows))))
+            table.iloc[is_open & np.isin(groups, groups[drawn]), split_column] = split
+    table.loc[table.split == '', 'split'] = 'train'
+
+
+# Packing
+
+def packed(folder, cache, strict=False):
     """Return the folder in `cache` that holds a folder's packed pictures, and the classes; pack it if anything changed.
 
-    Nothing is kept when anything in the folder is bad: FileNotFoundError or ValueError says what. Of a published
-    collection, which its readers cannot mend, bad pictures are left out.
+    It holds SPLIT.rec and `pictures.csv`, the table of `find` with `width`, `height` and `bytes` of each file; the
+    pictures of each split are in the order of its records.
+    Raises FileNotFoundError or ValueError when training would be senseless, or, if strict, when any file is left out.
     """
     folder = Path(folder).expanduser().resolve()
-    classes, pictures, faults = list_pictures(folder)
-    stamp = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for split in SPLITS
-             for path, _ in pictures[split]]
-    key = hashlib.sha256(repr((VERSION, stamp)).encode()).hexdigest()[:8]
+    table = find(folder)
+    stamp = [(row.file, row.reason, os.lstat(folder / row.file).st_size, os.lstat(folder / row.file).st_mtime_ns)
+             for row in table.itertuples()]
+    key = hashlib.sha256(repr((VERSION, str(folder), stamp)).encode('utf-8', 'surrogateescape')).hexdigest()[:8]
     target = cache / (re.sub(r'[^\w.-]', '_', folder.name)[:40] + f'-{key}')
-    if not faults and not files.first_damaged(target):
-        return target, classes
-    with files.replacing(target) as part:
-        part.mkdir()
-        first = {}
-        for split in SPLITS:
-            records.write(part / f'{split}.rec', readable(pictures, split, faults, first))
-        if faults:
-            sentence = f'faults in {shown(folder)} ({len(faults)}): {"; ".join(sorted(faults)[:SHOWN])}'
-            sentence += f'; and {len(faults) - SHOWN} more' if len(faults) > SHOWN else ''
-            if not published:
-                raise ValueError(f'{sentence} (make check-data PHOTOS=FOLDER lists all)')
-            print(sentence)
-        files.write_checksums(part)
+    classes = class_names(table)
+    if files.first_damaged(target):
+        table, jpegs = _read_all(folder, table)
+        with files.replacing(target) as part:
+            part.mkdir()
+            for split in SPLITS:
+                rows = table[(table.split == split) & (table.reason == '')]
+                records.write(part / f'{split}.rec', [(classes.index(name), jpegs[i])
+                                                      for i, name in rows['class'].items()])
+            table.to_csv(part / 'pictures.csv', index=False, errors='surrogateescape')
+            files.write_checksums(part)
+    left_out = (read_table(target).reason != '').sum()
+    if left_out and strict:
+        raise ValueError(f'{left_out} files of {shown(folder)} cannot be used, see {target / "pictures.csv"}: '
+                         'remove or mend them, or leave STRICT=1 away')
     return target, classes
+
+
+def read_table(packed_folder):
+    """Return the table of a packed folder's files, a DataFrame as `find` makes it."""
+    return pd.read_csv(packed_folder / 'pictures.csv', keep_default_na=False, encoding_errors='surrogateescape')
+
+
+def _read_all(folder, table):
+    """Return the table in the order in which it is packed, every file judged, and {row: JPEG} of what can be used."""
+    order = random.Random(0).sample(range(len(table)), len(table))  # readers shuffle nearby records only
+    table = table.iloc[order].reset_index(drop=True).assign(width=0, height=0, bytes=0)
+    candidates, jpegs, thumbnails = table.index[table.reason == ''], {}, {}
+    with ThreadPool() as pool:
+        encoded = tqdm(pool.imap(_encoded, [folder / name for name in table.file[candidates]]), 'reading',
+                       len(candidates), unit='picture')
+        for i, (reason, size, jpeg, thumbnail) in zip(candidates, encoded):
+            table.loc[i, ['reason', 'width', 'height', 'bytes']] = reason, *size
+            if not reason:
+                jpegs[i], thumbnails[i] = jpeg, thumbnail
+    good = table.loc[list(jpegs)]
+    groups = leave_out_repetitions(good, np.stack(list(thumbnails.values()))) if len(good) else []
+    table.loc[good.index, ['reason', 'other']] = good[['reason', 'other']]
+    _refuse_senseless(folder, table)
+    used = (good.reason == '').to_numpy()
+    good = good[used].copy()
+    divide(good, groups[used])
+    table.loc[good.index, 'split'] = good.split
+    _refuse_empty(folder, table)
+    return table, jpegs
+
+
+def _refuse_senseless(folder, table):
+    """Raise ValueError when a class has too few pictures that can be used."""
+    counts = table[table.reason == ''].groupby('class').size().reindex(class_names(table), fill_value=0)
+    if counts.min() < FEWEST:
+        raise ValueError(f'{shown(folder)}: the class {counts.idxmin()} has {counts.min()} pictures that can be used, '
+                         f'{FEWEST} are needed: add some{_left_out(table)}')
+
+
+def _refuse_empty(folder, table):
+    """Raise ValueError when a split has no picture of some class."""
+    for split in SPLITS:
+        missing = set(class_names(table)) - set(table['class'][(table.split == split) & (table.reason == '')])
+        if missing:
+            raise ValueError(f'{shown(folder)}: {split} has no picture of {min(missing)} that can be used: '
+                             f'add some{_left_out(table)}')
+
+
+def _left_out(table):
+    counts = table.reason[table.reason != ''].value_counts()
+    return f'; left out: {", ".join(f"{name} ({count})" for name, count in counts.items())}' if len(counts) else ''

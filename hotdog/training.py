@@ -25,10 +25,25 @@ def scores(labels, predicted):
     return {name: round(float(value), 3) for name, value in zip(names, ((labels == predicted).mean(), *values))}
 
 
+def ranking_scores(labels, predicted, probabilities):
+    """Return `scores` with the balanced accuracy and the AUROC (of more than two classes, the mean of one-vs-rest).
+
+    `probabilities` (n, classes), or a score of class 1 (n,), rank the pictures. Where a class has no picture, the AUROC
+    is not defined, and given as nan.
+    """
+    classes = 2 if probabilities.ndim == 1 else probabilities.shape[1]
+    if probabilities.ndim == 2 and probabilities.shape[1] == 2:
+        probabilities = probabilities[:, 1]
+    is_defined = len(np.unique(labels)) == classes
+    auroc = metrics.roc_auc_score(labels, probabilities, multi_class='ovr') if is_defined else np.nan
+    return {**scores(labels, predicted), 'auroc': round(float(auroc), 3),
+            'balanced_accuracy': round(float(metrics.balanced_accuracy_score(labels, predicted)), 3)}
+
+
 def evaluate(data_iter, net, ctx=mx.cpu()):
-    """Return the network's accuracy, precision, recall and F1 on all pictures of the iterator."""
+    """Return the network's accuracy, precision, recall, F1, balanced accuracy and AUROC on all pictures."""
     probabilities, labels = predict(data_iter, net, ctx)
-    return scores(labels, probabilities.argmax(axis=1))
+    return ranking_scores(labels, probabilities.argmax(axis=1), probabilities)
 
 
 def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
@@ -38,15 +53,16 @@ def train(train_iter, val_iter, net, loss, trainer, ctx, num_epochs):
     FloatingPointError when the loss is not finite, naming epoch and batch, and MemoryError.
     """
     devices = list(ctx) if isinstance(ctx, (list, tuple)) else [ctx]
-    history = {name: [] for name in ('loss', 'train_accuracy', 'accuracy', 'precision', 'recall', 'f1', 'rate')}
+    history = {name: [] for name in ('loss', 'train_accuracy', 'accuracy', 'precision', 'recall', 'f1',
+                                     'balanced_accuracy', 'auroc', 'rate')}
     try:
         for epoch in range(1, num_epochs + 1):
             values = _train_epoch(train_iter, net, loss, trainer, devices, epoch)
             values.update(evaluate(val_iter, net, devices[0]))
             for name, value in values.items():
                 history[name].append(value)
-            print('epoch {epoch}: loss {loss:.3f}, train acc {train_accuracy:.3f}, val acc {accuracy:.3f}, precision '
-                  '{precision:.3f}, recall {recall:.3f}, {rate:.0f} images/s'.format(epoch=epoch, **values))
+            print('epoch {epoch}: loss {loss:.3f}, train acc {train_accuracy:.3f}, val acc {accuracy:.3f}, '
+                  'AUROC {auroc:.3f}, {rate:.0f} images/s'.format(epoch=epoch, **values))
     except mx.MXNetError as error:
         if 'out of memory' in str(error) or 'bad_alloc' in str(error):
             raise MemoryError(f'{devices[0]} has too little memory: choose a smaller batch_size') from None

@@ -1,6 +1,6 @@
 """What nbval 0.11 lets pass and this book does not: another picture, a cell never executed, a kernel that died.
 
-`install()` adds it to nbval's classes, since nbval offers no hook of its own.
+`install()` adds it to nbval's classes, since nbval offers no hook of its own; and each notebook gets its kernel.
 """
 import base64
 import io
@@ -10,6 +10,8 @@ from queue import Empty
 import numpy as np
 from nbval import kernel, plugin
 from PIL import Image, ImageChops, ImageFilter
+
+from book import notebooks
 
 SHIFT = 5  # pixels of the square within which a colour may have moved: the layout depends on the fonts' hinting
 AREA = 4  # radius in pixels of the squares over which what is left of the difference is averaged
@@ -42,7 +44,12 @@ def _beyond(picture, other):
 def install():
     """Let nbval compare pictures, refuse cells without execution count, and notice at once that a kernel died."""
     compare_outputs, runtest = plugin.IPyNbCell.compare_outputs, plugin.IPyNbCell.runtest
-    await_reply = kernel.RunningKernel.await_reply
+    await_reply, setup = kernel.RunningKernel.await_reply, plugin.IPyNbFile.setup
+
+    def setup_with_its_kernel(self):
+        self.config.option.nbval_kernel_name = name = notebooks.kernel(self.path)
+        self.config.option.nbval_current_env = name == 'python3'
+        setup(self)
 
     def compare_with_pictures(self, test, ref, skip_compare=None):
         if not compare_outputs(self, test, ref, skip_compare):
@@ -73,6 +80,7 @@ def install():
                 if time.monotonic() >= end:
                     raise
 
+    plugin.IPyNbFile.setup = setup_with_its_kernel
     plugin.IPyNbCell.compare_outputs = compare_with_pictures
     plugin.IPyNbCell.runtest = run_executed_cell
     kernel.RunningKernel.await_reply = await_reply_of_the_living

@@ -12,8 +12,8 @@ import pytest
 from book import notebooks
 
 CHAPTER, CACHE, EVAL = Path('chapter_fine_tuning'), Path('_build/executed'), Path('_build/eval/chapter_fine_tuning')
-RUN = [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(notebooks.ROOT)!r}); from book import execute; '
-       'execute.main()']
+RUN = [sys.executable, '-c', f'import sys; sys.path.insert(0, {str(notebooks.ROOT)!r}); '
+       'from book import execute, notebooks; execute.main()']
 
 
 def count(name):
@@ -39,8 +39,11 @@ def book(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(*options, **environment):
-    return subprocess.run(RUN + list(options), text=True, capture_output=True, env={**os.environ, **environment})
+def run(*options, kernel='', **environment):
+    """Run it; with `kernel`, this one (or none) is there for the page `pytorch`."""
+    chosen = f"notebooks.kernel = lambda page: {kernel!r} if page.stem == 'pytorch' else 'python3'; "
+    code = RUN[2].replace('execute.main', f'{chosen if kernel != "" else ""}execute.main')
+    return subprocess.run([*RUN[:2], code, *options], text=True, capture_output=True, env={**os.environ, **environment})
 
 
 def runs():
@@ -126,6 +129,23 @@ def test_photographs_never_touch_the_committed_notebooks(book):
     assert str(book / 'my photos') not in Path('_build/photos/record.json').read_text()
     assert run('--update', PHOTOS='my photos').stderr.endswith('unset PHOTOS\n')
     assert run(PHOTOS='nowhere').stderr.startswith('PHOTOS=nowhere is not a folder')
+
+
+def test_the_page_pytorch_shows_its_committed_outputs_where_its_environment_is_not(book):
+    for file, text in {'requirements_pytorch.lock': '', 'hotdog/files.py': '', 'hotdog/weights.py': 'x = 1\n',
+                       'chapter_fine_tuning/pytorch.md': page(count('pytorch'))}.items():
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).write_text(text)
+    change('chapter_fine_tuning/index.md', '\ntwo\n', '\ntwo\npytorch\n')
+    run('--update', kernel='python3')
+    subprocess.run(['rm', '-r', '_build'], check=True)
+    change('utils.py', 'x = 1', 'x = 2')  # which that page does not use
+    assert run('--force', kernel=None).returncode == 0 and runs() == (2, 2)
+    assert outputs(EVAL / 'pytorch.ipynb') == outputs(CHAPTER / 'pytorch.ipynb')
+    assert len(Path('pytorch.runs').read_text()) == 1
+    change('hotdog/weights.py', 'x = 1', 'x = 2')
+    assert run(kernel=None).stderr.endswith('and its environment is not here: run make pytorch\n')
+    assert run(kernel='python3').returncode == 0 and len(Path('pytorch.runs').read_text()) == 2
 
 
 @pytest.mark.parametrize('kind', [signal.SIGINT, signal.SIGKILL])

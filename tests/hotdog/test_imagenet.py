@@ -7,7 +7,7 @@ from mxnet import init, nd
 from numpy.lib.stride_tricks import sliding_window_view
 
 import utils
-from hotdog import imagenet
+from hotdog import imagenet, weights
 
 PHOTOS = Path(__file__).parents[3] / 'shared' / 'photos' / 'imagenet_sample'
 PICTURE = Path(__file__).parents[2] / 'img' / 'real_hotdog.jpg'
@@ -52,8 +52,8 @@ def test_the_weights_are_there_before_the_first_picture():
 
 def test_gluon_agrees_with_a_forward_pass_in_numpy():
     pixels = utils.read_picture(PICTURE)
-    weights = imagenet.read_weights(imagenet._weights_file())
-    expected = squeezenet(weights, pixels.asnumpy()[:, :, ::-1] - imagenet.BGR_MEAN)
+    packaged = weights.read(weights._packaged())
+    expected = squeezenet(packaged, pixels.asnumpy()[:, :, ::-1] - weights.BGR_MEAN)
     outputs = utils.pretrained_net()(utils.normalise(pixels))[0].asnumpy()
     assert np.allclose(outputs, expected, rtol=1e-3, atol=1e-3)
     assert outputs.argmax() == 934 == imagenet.class_names().index('hotdog')
@@ -74,7 +74,7 @@ def test_another_file_is_refused(tmp_path):
     path = tmp_path / 'weights.pkl'
     path.write_bytes(b'cos\nsystem\n(S"exit 1"\ntR.')
     with pytest.raises(ValueError, match='install ndf 0.1.4 again'):
-        imagenet.read_weights(path)
+        weights.read(path)
 
 
 def test_a_model_without_weights_is_named(monkeypatch):

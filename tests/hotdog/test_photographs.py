@@ -1,36 +1,52 @@
-"""Folders of photographs: what is accepted, what is refused, and that MXNet sees what Pillow sees."""
+"""Folders of photographs: what is read, what is left out and why, and that MXNet sees what Pillow sees."""
 import io
 import os
-import subprocess
-import sys
+import shutil
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
 import utils
-from hotdog import check, datasets, downloads, photographs, records
+from hotdog import datasets, downloads, photographs, records
+
+
+def counts(data):
+    """The pictures of each class in each split."""
+    return {split: np.bincount(utils.labels(getattr(data, split))).tolist() for split in datasets.SPLITS}
+
+
+def reasons(data):
+    """Why files are left out: {file: (reason, other)}."""
+    left_out = datasets.table(data).query("reason != ''")
+    return {row.file: (row.reason, row.other) for row in left_out.itertuples()}
 
 
 def test_a_folder_is_packed(folder):
     packed = datasets.folder_set(folder)
-    assert packed.classes == ['not_cat', 'cat']
-    counts = {split: np.bincount(utils.labels(getattr(packed, split))).tolist() for split in datasets.SPLITS}
-    assert counts == {'train': [8, 8], 'validation': [2, 2], 'test': [3, 3]}
-    pixels, label = utils.pictures(packed.test, 1)[0]
-    assert min(pixels.shape[:2]) == 256
-    distances = sorted(np.abs(np.asarray(photographs.read_picture(path), int) - pixels).mean()
-                       for path in (folder / 'test' / packed.classes[label]).iterdir())
-    assert distances[0] < 8 and distances[1] > 30  # what JPEG loses; another picture is far off
+    assert packed.classes == ['not_cat', 'cat'] and reasons(packed) == {}
+    assert counts(packed) == {'train': [8, 8], 'validation': [2, 2], 'test': [3, 3]}
+    rows = datasets.used(packed).query("split == 'test'").reset_index()
+    for (pixels, label), row in zip(utils.pictures(packed.test), rows.itertuples(), strict=True):
+        original = np.asarray(photographs.read_picture(folder / row.file), int)
+        assert packed.classes[label] == row[3] and min(pixels.shape[:2]) == 256
+        assert np.abs(original - pixels).mean() < 8  # what JPEG loses
+    sizes = {(row.width, row.height, row.bytes) for row in rows.itertuples()}
+    assert {size[:2] for size in sizes} == {(160, 120)} and len(sizes) > 1
 
 
-def test_more_than_two_classes(folder):
+def test_classes_side_by_side_are_divided(folder):
     for split in ('train', 'test'):
-        (folder / split / 'dog').mkdir()
-        for i in range(3):
-            Image.new('L', (50, 60), 40 * i + 20 * (split == 'test')).save(folder / split / 'dog' / f'{i}.jpg')
+        for path in list((folder / split).glob('*/*')):
+            target = folder / {'cat': '猫', 'not_cat': 'dog'}[path.parent.name] / split / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)  # folders in a class are looked into
+        shutil.rmtree(folder / split)
     packed = datasets.folder_set(folder)
-    assert packed.classes == ['not_cat', 'cat', 'dog'] and set(utils.labels(packed.train)) == {0, 1, 2}
+    assert packed.classes == ['dog', '猫']
+    assert [sum(counts(packed)[split]) for split in datasets.SPLITS] == [16, 4, 6]
+    assert all(min(of_class) > 0 for of_class in counts(packed).values())
 
 
 def scene(size=(400, 300)):
@@ -60,6 +76,11 @@ def sixteen_bits(picture):
     return Image.fromarray(np.asarray(picture.convert('L')).astype('uint16') * 257)
 
 
+def heic(picture):
+    pillow_heif.from_pillow(picture).save(file := io.BytesIO(), quality=95)
+    return file.getvalue()
+
+
 SCENE, OTHER = scene(), Image.new('RGB', (400, 300), 'blue')
 GREY = SCENE.convert('L').convert('RGB')
 WHITE_TOP = Image.fromarray(np.concatenate([np.full((150, 400, 3), 255, 'uint8'), np.asarray(SCENE)[150:]]))
@@ -77,18 +98,18 @@ KINDS = {  # file name: content, and the picture that it must become
     'moving.gif': (saved(SCENE, 'GIF', save_all=True, append_images=[OTHER, OTHER]), SCENE),
     'moving.png': (saved(SCENE, 'PNG', save_all=True, append_images=[OTHER, OTHER]), SCENE),
     'bitmap.bmp': (saved(SCENE, 'BMP'), SCENE), '热狗 一.webp': (saved(SCENE, 'WEBP', quality=95), SCENE),
+    'telephone.heic': (heic(SCENE), SCENE), 'small.avif': (saved(SCENE, 'AVIF', quality=95), SCENE),
     'two\nlines.jpg': (saved(SCENE, 'JPEG', quality=93), SCENE),
     'wrong suffix.txt': (saved(SCENE, 'PNG', compress_level=1), SCENE),
     os.fsdecode(b'not \xff text.jpg'): (saved(SCENE, 'JPEG', quality=92), SCENE)}
-REFUSED = {  # file name: content, and why it is not used
-    'half.jpg': (KINDS['colour.jpg'][0][:3000], 'not processed)): copy it anew or remove it'),
-    'text.jpg': (b'this is text', 'it is no picture'), 'empty.jpg': (b'', 'it is empty: copy it anew or remove it'),
-    'photo.heic': (b'\0\0\0\x24ftypheic' + bytes(500), 'it is HEIC, AVIF or a video: save it as JPEG'),
-    'drawing.eps': (saved(SCENE, 'EPS'), 'it is no picture that can be read'),
-    'dot.png': (saved(Image.new('RGB', (1, 1)), 'PNG'), '1 x 1 pixels are too small or too slender: remove it'),
+LEFT_OUT = {  # file name: content, and why it is not used
+    'half.jpg': (KINDS['colour.jpg'][0][:3000], 'damaged'), 'text.jpg': (b'this is text', 'no picture'),
+    'empty.jpg': (b'', 'empty'), 'photo.heic': (KINDS['telephone.heic'][0][:900], 'damaged'),
+    'film.mov': (b'\0\0\0\x14ftypqt  ' + bytes(500), 'no picture'), 'drawing.eps': (saved(SCENE, 'EPS'), 'no picture'),
+    'dot.png': (saved(Image.new('RGB', (1, 1)), 'PNG'), 'too small or too slender'),
     'strip.png': (saved(Image.new('RGB', (2000, 40)), 'PNG'), 'too small or too slender'),
-    'float.tif': (saved(Image.new('F', (60, 60)), 'TIFF'), '32 bits'),
-    'bomb.png': (saved(Image.new('1', (20_000, 10_000)), 'PNG'), 'too many pixels: make it smaller')}
+    'float.tif': (saved(Image.new('F', (60, 60)), 'TIFF'), '32 bits a pixel'),
+    'bomb.png': (saved(Image.new('1', (20_000, 10_000)), 'PNG'), 'too many pixels')}
 
 
 @pytest.mark.parametrize('file', KINDS, ids=ascii)
@@ -100,84 +121,78 @@ def test_an_accepted_kind_becomes_the_picture_that_one_sees(tmp_path, file):
     assert np.abs(np.asarray(picture, int) - np.asarray(expected, int)).mean() < 4
 
 
-def test_mxnet_sees_every_accepted_kind_as_pillow_does(folder):
+def test_mxnet_sees_every_accepted_kind_as_pillow_does(folder, monkeypatch):
+    monkeypatch.setattr(photographs, 'TONES', -1)  # all kinds show the same picture
     for file, (content, _) in KINDS.items():
         (folder / 'test' / 'cat' / file).write_bytes(content)
-    *_, faults = check.check_folder(folder)
-    assert len(faults) == 6 and all(fault.isprintable() for fault in faults)
-    for fault in faults:  # kinds without loss give the very same picture
-        path, _, _ = fault.partition(' is the same picture as ')
-        os.unlink(path)
     packed = datasets.folder_set(folder)
     data, label = next(iter(utils.RecordIter(packed.test, batch_size=64)))
     pictures = records.pictures(packed.test)
-    assert len(pictures) == len(data) == 6 + len(KINDS) - len(faults)
+    assert len(pictures) == len(data) == 6 + len(KINDS) and reasons(packed) == {}
+    assert {row.file for row in datasets.used(packed).itertuples()} >= {f'test/cat/{file}' for file in KINDS}
     for x, y, (pixels, expected) in zip(data, label, pictures):
         top, left = ((side - 224) // 2 for side in pixels.shape[:2])
         assert np.array_equal(utils.denormalise(x), pixels[top:top + 224, left:left + 224])
         assert y.asscalar() == expected
 
 
-def checked(folder):
-    return subprocess.run([sys.executable, '-m', 'hotdog.check', str(folder)], text=True, capture_output=True)
-
-
-def test_all_that_is_bad_is_listed_and_nothing_is_written(folder):
-    result = checked(folder)
-    assert (result.returncode, result.stdout.splitlines()) == (0, [
-        'train      not_cat 8, cat 8', 'validation not_cat 2, cat 2', 'test       not_cat 3, cat 3',
-        '(validation is drawn from the folder train: 15% of each class)', 'every picture can be used'])
-    for number, (file, (content, _)) in enumerate(REFUSED.items()):
-        (folder / ('train', 'test')[number % 2] / 'cat' / file).write_bytes(content)
-    (folder / 'test' / 'cat' / 'copy.png').write_bytes((folder / 'train' / 'cat' / '3.png').read_bytes())
-    result = checked(folder)
-    count = len(REFUSED) + 1
-    assert result.returncode == 1 and f'faults: {count}, listed above' in result.stderr.splitlines()[-1]
-    for number, (file, (_, reason)) in enumerate(REFUSED.items()):
-        place = f'{folder}/{("train", "test")[number % 2]}/cat/{file}: '
-        assert any(line.startswith(place) and reason in line for line in result.stdout.splitlines())
-    assert f'{folder}/test/cat/copy.png is the same picture as {folder}/train/cat/3.png' in result.stdout
-    with pytest.raises(ValueError, match=rf'faults in .*photos \({count}\): .*{folder}.* lists all'):
-        datasets.folder_set(folder)
-    assert list(downloads.FOLDER.glob('[!.]*')) == []
-
-
-def test_what_systems_leave_in_folders_is_no_class_and_no_picture(folder):
-    before = check.check_folder(folder)
+def test_what_cannot_be_used_is_left_out_and_listed(folder, tmp_path, monkeypatch):
+    (tmp_path / 'outside.png').write_bytes(saved(SCENE, 'PNG'))
+    cat = folder / 'train' / 'cat'
+    for file, (content, _) in LEFT_OUT.items():
+        (cat / file).write_bytes(content)
+    for name, target in (('out.png', '../../../outside.png'), ('lost.png', 'gone.png')):
+        (cat / name).symlink_to(target)
+    os.mkfifo(cat / 'pipe.png')
+    (folder / 'train' / 'stray.png').write_bytes(saved(SCENE, 'PNG'))
     for path in ('__MACOSX/train/cat/._1.png', 'train/.ipynb_checkpoints/1.png', 'test/cat/.DS_Store',
                  'train/cat/Thumbs.db', 'train/@eaDir/1.png', 'test/cat/desktop.ini', 'notes.txt'):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(b'x')
-    assert check.check_folder(folder) == before and before[2] == []
-
-
-@pytest.mark.parametrize('change, sentence', [
-    (lambda f: f.rename(f.with_name('elsewhere')), 'photos is not a folder: name one that holds train and test'),
-    (lambda f: (f / 'test').rename(f / 'tset'), 'has no folder test: make test/CLASS/'),
-    (lambda f: (f / 'test' / 'cat').rename(f / 'test' / 'Cat'), 'has the class Cat, which train lacks'),
-    (lambda f: (f / 'train' / 'dog').mkdir(), 'train/dog holds no pictures'),
-    (lambda f: (f / 'val').mkdir(), 'val is not looked at: rename it to validation'),
-    (lambda f: (f / 'train' / 'cat').rename(f / 'cat'), 'needs a folder for each of two or more classes, it has 1')])
-def test_classes_must_be_the_same_everywhere(folder, change, sentence):
-    change(folder)
-    with pytest.raises((ValueError, FileNotFoundError), match=sentence):
+        (folder / path).write_bytes(b'x')  # what systems leave in folders is not even listed
+    packed = datasets.folder_set(folder)
+    assert counts(packed) == {'train': [8, 8], 'validation': [2, 2], 'test': [3, 3]}
+    expected = {f'train/cat/{file}': reason for file, (_, reason) in LEFT_OUT.items()}
+    expected.update({'train/cat/out.png': 'a link that leads out of the folder', 'train/cat/lost.png': 'no file',
+                     'train/cat/pipe.png': 'no file', 'train/stray.png': 'in no class'})
+    assert {file: reason for file, (reason, _) in reasons(packed).items()} == expected
+    assert set(expected.values()) > set(photographs.UNREADABLE)
+    monkeypatch.setenv('STRICT', '1')
+    with pytest.raises(ValueError, match=rf'{len(expected)} files of .*photos cannot be used, see .*pictures.csv'):
         datasets.folder_set(folder)
 
 
-def test_links_pipes_and_lost_files_are_refused(folder, tmp_path):
-    (tmp_path / 'outside.png').write_bytes(saved(SCENE, 'PNG'))
-    cat = folder / 'train' / 'cat'
-    for name, target in (('out.png', '../../../outside.png'), ('lost.png', 'gone.png'), ('within.png', '0.png')):
-        (cat / name).symlink_to(target)
-    os.mkfifo(cat / 'pipe.png')
-    (cat / 'more').mkdir()
-    (folder / 'train' / 'stray.png').write_bytes(saved(SCENE, 'PNG'))
-    faults = [fault.replace(f'{folder}/train/', '') for fault in check.check_folder(folder)[2]]
-    assert faults[:-1] == [
-        'cat/lost.png is no file: remove it', 'cat/more is a folder in a class: move its pictures up',
-        'cat/out.png is a link that leads out of the folder: copy the picture', 'cat/pipe.png is no file: remove it',
-        'cat/within.png is the same picture as cat/0.png: keep one of them']
-    assert faults[-1] == 'stray.png lies in no class: move it'
+def test_no_picture_is_on_both_sides_of_a_split(folder):
+    """Copied, shrunk, compressed anew: the test keeps it; in two classes: nobody does. Similar ones stay together."""
+    def change(file, target, quality=50, shrink=2, crop=0):
+        picture = Image.open(folder / file)
+        picture = picture.crop((crop, 0, *picture.size))
+        picture.resize([side // shrink for side in picture.size]).save(folder / target, quality=quality)
+    change('test/cat/0.png', 'train/cat/again.jpg')
+    change('train/cat/1.png', 'train/cat/9 again.jpg')
+    change('train/cat/2.png', 'train/not_cat/other class.jpg')
+    change('test/cat/1.png', 'train/cat/moved.jpg', crop=3, shrink=1)
+    packed = datasets.folder_set(folder)
+    assert reasons(packed) == {
+        'train/cat/again.jpg': ('the same picture as', 'test/cat/0.png'),
+        'train/cat/9 again.jpg': ('the same picture as', 'train/cat/1.png'),
+        'train/cat/2.png': ('in another class too', 'train/not_cat/other class.jpg'),
+        'train/not_cat/other class.jpg': ('in another class too', 'train/cat/2.png'),
+        'train/cat/moved.jpg': ('nearly the same picture as', 'test/cat/1.png')}
+
+
+@pytest.mark.parametrize('change, sentence', [
+    (lambda f: f.rename(f.with_name('elsewhere')), 'photos is not a folder: name one that holds a folder for each'),
+    (lambda f: (f / 'test' / 'cat').rename(f / 'test' / 'Cat'), 'not the same classes .Cat, cat.: name them alike'),
+    (lambda f: shutil.rmtree(f / 'train' / 'cat'),
+     'train needs a folder for each of two or more classes, it has 1'),
+    (lambda f: [(f / 'train' / 'cat' / f'{i}.png').unlink() for i in range(4)], 'class cat has 9 pictures .* 10 are'),
+    (lambda f: [(f / 'test' / 'cat' / f'{i}.png').write_bytes(b'') for i in range(3)],
+     r'test has no picture of cat that can be used: add some; left out: empty \(3\)')])
+def test_what_makes_training_senseless_stops_it(folder, change, sentence):
+    change(folder)
+    with pytest.raises((ValueError, FileNotFoundError), match=sentence):
+        datasets.folder_set(folder)
+    assert list(downloads.FOLDER.glob('[!.]*')) == []
 
 
 def test_a_packed_set_is_used_again_until_it_or_a_photograph_changes(folder):

@@ -123,6 +123,12 @@ def test_counts_of_pictures():
     assert round(1 / 60 / 2, 3) == 0.008 and round(2 * 60 / (240 + 60), 3) == 0.4  # one hot dog more; F1 of 'always'
 
 
+def test_what_mxnet_computed():
+    stored = np.load('data/parity.npz')
+    assert len(stored['logits']) == 32
+    assert (round(float(stored['logits'].max())), round(float(stored['loss']))) == (25, 16)
+
+
 def test_counts_in_the_chapter():
     assert len(re.findall(r'^## \d', Path('chapter_fine_tuning/exercises.md').read_text(), re.M)) == 8
     assert len(re.findall(r'^\d\. .*:numref:', Path('chapter_fine_tuning/index.md').read_text(), re.M)) == 6

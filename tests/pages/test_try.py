@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
 
 from book import browser
-from hotdog import batches, datasets, files, photographs, records
+from hotdog import batches, datasets, files, photographs, records, web
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT.parent / 'shared' / 'photos' / 'hotdog_2000' / 'test'
@@ -47,7 +47,7 @@ ANSWERS = """count => Try.state.seen.slice(0, count).reverse().map(seen => {
 def address(tmp_path_factory):
     """Lay the page's files in a folder that a server on the loopback offers; return {'file': ..., 'http': ...}."""
     folder = tmp_path_factory.mktemp('try')
-    shutil.copytree(browser.FOLDER, folder, dirs_exist_ok=True)
+    shutil.copytree(web.FOLDER, folder, dirs_exist_ok=True)
     shutil.copy(Path(furo.__file__).with_name('theme') / 'furo/static/styles/furo.css', folder)
     scripts = ''.join(f'<script src="{name}.js" defer></script>' for name in SCRIPTS)
     for lang in ('zh', 'en'):
@@ -303,7 +303,7 @@ def test_keyboard_camera_narrow_screens_and_screen_readers(open_page):
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_the_code_that_the_page_shows_is_the_network_s(page):
-    code, text = (browser.FOLDER / 'network.js').read_text(), page.read_text()
+    code, text = (web.FOLDER / 'network.js').read_text(), page.read_text()
     pieces = re.findall(r'^```JavaScript\n(.*?)^```', text, re.MULTILINE | re.DOTALL)
     assert len(pieces) == 4
     assert all(any(textwrap.indent(piece, depth * ' ') in code for depth in (2, 12)) for piece in pieces)

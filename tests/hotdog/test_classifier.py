@@ -1,0 +1,178 @@
+"""A classifier of one's own: trained, examined, taken away and used, against scikit-learn, onnxruntime and Chromium."""
+import shutil
+import subprocess
+import sys
+
+import mxnet as mx
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+from sklearn.linear_model import LogisticRegression
+
+import utils
+from hotdog import classifier, datasets, downloads, examine, takeaway
+
+CLASSES = ('Zebra <!--<script>', '猫', 'dog')
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Make photographs of three classes, stripes of one direction each, of which some are mislabelled."""
+    folder, draw = tmp_path_factory.mktemp('mine') / '我的 照片', np.random.default_rng(0)
+    for direction, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True)
+        for number in range(14):
+            x, y = np.meshgrid(np.arange(300), np.arange(260))
+            wave = np.sin((x, y, x + y)[direction] / draw.uniform(4, 12) + draw.uniform(0, 6))
+            pixels = 128 + 80 * wave[:, :, None] * draw.uniform(0.5, 1, 3) + draw.normal(0, 20, (260, 300, 3))
+            path = folder / CLASSES[direction - (number == 13 and direction == 2)]
+            Image.fromarray(pixels.clip(0, 255).astype('uint8')).save(path / f'{direction} {number}.png')
+    patch = pytest.MonkeyPatch()
+    patch.setattr(downloads, 'FOLDER', folder.with_name('cache'))
+    yield datasets.folder_set(folder)
+    patch.undo()
+
+
+@pytest.fixture(scope='module')
+def trained(data):
+    patch = pytest.MonkeyPatch()
+    patch.setattr(classifier, 'PIECES', (4, 4))
+    yield classifier.trained(data)
+    patch.undo()
+
+
+def test_training_tries_both_ways_and_keeps_the_better(data, trained):
+    result, samples = trained
+    losses, history = result.description['validation_loss'], pd.DataFrame(result.description['history'])
+    assert set(losses) == {'frozen features', 'fine-tuning'}
+    assert losses[result.description['kept']] == min(losses.values())
+    assert set(history.rate) == set(classifier.RATES) and history.loss.min() == losses['fine-tuning']
+    again, kept = classifier.trained(data)  # found, not trained again
+    probabilities, labels = utils.predict(utils.RecordIter(data.test), result.net)
+    assert np.array_equal(probabilities, utils.predict(utils.RecordIter(data.test), again.net)[0])
+    assert all(np.array_equal(kept[split][0], samples[split][0]) for split in datasets.SPLITS)
+    assert (probabilities.argmax(axis=1) == labels).mean() >= 0.7
+
+
+@pytest.mark.parametrize('classes', [2, 3])
+def test_a_probe_becomes_the_output_layer(data, trained, classes):
+    x, y = trained[1]['train']
+    model = LogisticRegression(C=0.001).fit(x[y < classes], y[y < classes])
+    probabilities, _ = utils.predict(utils.RecordIter(data.test), classifier.with_head(model))
+    assert np.allclose(probabilities, model.predict_proba(trained[1]['test'][0]), atol=1e-4)
+
+
+def test_the_examination_finds_what_was_hidden(data, trained):
+    probabilities, labels = examine.out_of_fold(trained[1], trained[0].description['C'])
+    places = examine.doubtful(probabilities, labels)
+    assert any(name.endswith('/2 13.png') for name in datasets.used(data).file.iloc[places[:3]])  # mislabelled
+    shortcuts = examine.shortcuts(data)
+    assert list(shortcuts.index) == ['colour', 'size', 'kind of file'] and shortcuts['kind of file'] < 0.5
+    curve = examine.learning_curve(trained[1], 0.001)
+    assert list(curve.index)[-1] == len(trained[1]['train'][1]) and curve.between(0, 1).all() and len(curve) == 3
+    assert np.round(examine.interval(8, 10), 3).tolist() == [0.490, 0.943]  # Wilson's, as Newcombe (1998) has it
+
+
+def test_a_shortcut_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, 'FOLDER', tmp_path / 'cache')
+    draw = np.random.default_rng(1)
+    for name, form, size in (('a', 'png', 90), ('b', 'jpg', 120)):
+        (tmp_path / 'photos' / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = draw.integers(0, 255, (size, size, 3)).astype('uint8')
+            Image.fromarray(pixels).save(tmp_path / 'photos' / name / f'{number}.{form}')
+    found = examine.shortcuts(datasets.folder_set(tmp_path / 'photos'))
+    assert found['size'] == found['kind of file'] == 1
+
+
+@pytest.fixture(scope='module')
+def folder(data, trained, tmp_path_factory):
+    return takeaway.write(tmp_path_factory.mktemp('taken'), data, trained[0])
+
+
+def test_what_is_taken_away(data, trained, folder):
+    assert folder.name == '我的_照片' and {path.name for path in folder.iterdir()} == {
+        'CARD.md', 'classifier.html', 'model.json', 'model.onnx', 'model.params', 'pictures.csv', 'predictions.csv'}
+    predictions, test = pd.read_csv(folder / 'predictions.csv'), datasets.used(data).query("split == 'test'")
+    assert list(predictions.file) == list(test.file) and list(predictions['class']) == list(test['class'])
+    accuracy = (predictions.predicted == predictions['class']).mean()
+    assert f'| {accuracy:.3f}, 95%' in (folder / 'CARD.md').read_text()
+    session, pixels = onnxruntime.InferenceSession(str(folder / 'model.onnx')), []
+    for name in test.file:
+        pixels.append(classifier.read(data_folder(data) / name))
+    expected = classifier.load(folder).probabilities(pixels)
+    answers = session.run(None, {'data': np.stack(pixels).transpose(0, 3, 1, 2).astype('float32')})[0]
+    assert np.abs(answers - expected).max() <= 1e-4
+    assert np.abs(expected - predictions.filter(like='p ')).to_numpy().max() <= 0.02  # these are of the packed JPEGs
+
+
+def data_folder(data):
+    """The folder of the photographs, beside the cache."""
+    return data.train.parents[1].with_name('我的 照片')
+
+
+def test_the_one_file_answers_as_mxnet_does_without_a_request(data, folder):
+    files = [data_folder(data) / name for name in datasets.used(data).file[:10]]
+    requests, faults = [], []
+    if not shutil.which('chromium'):
+        pytest.skip('Chromium is not installed (Debian: apt-get install chromium)')
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=['--no-sandbox'])
+        tab = browser.new_page(locale='en')
+        tab.on('request', lambda request: requests.append(request.url))
+        tab.on('console', lambda message: faults.append(message.text))
+        tab.on('pageerror', lambda error: faults.append(str(error)))
+        tab.goto((folder / 'classifier.html').as_uri())
+        tab.locator('input[type=file]').set_input_files(files)
+        tab.wait_for_function('() => Try.state.seen.length === 10')
+        answers = tab.evaluate('() => Try.state.seen.map(seen => '
+                               'Network.classify(seen.averaged, Try.state.heads.book).probabilities).reverse()')
+        names = tab.locator('.try-bars dt').all_text_contents()
+        assert 'Red places speak for' in tab.locator('figcaption').text_content()
+    expected = classifier.load(folder).probabilities([classifier.read(file) for file in files])
+    assert np.abs(np.array(answers) - expected).max() <= 0.01 and names == data.classes
+    assert len(requests) == 1 and faults == []
+
+
+def test_the_activation_map_adds_up(data, folder):
+    model, pixels = classifier.load(folder), [classifier.middle(utils.pictures(data.test, 1)[0][0])]
+    (first, second, activation), = model.activations(pixels)
+    x = classifier.normalised(mx.nd.array(np.stack(pixels).transpose(0, 3, 1, 2)))
+    logits = dict(zip(model.classes, model.net(x)[0].asnumpy()))
+    assert sorted(logits, key=logits.get)[-2:] == [second, first]
+    assert np.isclose(activation.mean(), logits[first] - logits[second], rtol=1e-4)
+
+
+def predicted(*options):
+    return subprocess.run([sys.executable, '-m', 'hotdog.predict', *map(str, options)], text=True, capture_output=True)
+
+
+def test_predict_answers_what_can_be_read(data, folder, tmp_path):
+    shutil.copytree(data_folder(data) / 'dog', tmp_path / 'new')
+    (tmp_path / 'new' / 'notes.txt').write_text('no picture')
+    result = predicted(tmp_path / 'new', tmp_path / 'gone.jpg', '--model', folder, '--out', tmp_path / 'out.csv')
+    answers = pd.read_csv(tmp_path / 'out.csv')
+    assert result.returncode == 1 and len(answers) == len(result.stdout.splitlines()) == 13
+    assert result.stderr.splitlines()[-3:] == [
+        f'{tmp_path}/new/notes.txt: cannot be read (no picture); try it saved as JPEG',
+        f'{tmp_path}/gone.jpg: cannot be read (No such file or directory); try it saved as JPEG',
+        '2 of 15 files could not be read, see above']
+    file = answers.file[0]
+    assert classifier.load(folder).classify(file) == pytest.approx(
+        {name: answers[f'p {name}'][0] for name in data.classes}, abs=1e-4)
+    result = predicted('img/real_hotdog.jpg', 'img/dog_hotdog.jpg')  # by the book's network
+    answers = [line.split('\t')[0] for line in result.stdout.splitlines()]
+    assert (result.returncode, answers) == (0, ['hotdog', 'not_hotdog'])
+    result = predicted('img/real_hotdog.jpg', '--model', tmp_path)
+    assert result.returncode == 1 and 'holds no classifier (model.json and model.params): name' in result.stderr
+
+
+def test_a_folder_with_other_things_is_not_replaced(data, trained, tmp_path):
+    (tmp_path / '我的_照片').mkdir()
+    (tmp_path / '我的_照片' / 'thesis.txt').write_text('years of work')
+    with pytest.raises(FileExistsError, match='holds no classifier: move it away'):
+        takeaway.write(tmp_path, data, trained[0])
+    assert (tmp_path / '我的_照片' / 'thesis.txt').read_text() == 'years of work'

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import utils
-from book import notebooks
+from book import notebooks, variants
 from hotdog import photographs, studies
 
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
@@ -33,7 +33,8 @@ def read(page):
 
 def shown(cell):
     """Return what a cell shows as text."""
-    return '\n'.join(output.get('text', '') + output.get('data', {}).get('text/plain', '') for output in cell.outputs)
+    return '\n'.join(output.get('text', '') + output.get('data', {}).get('text/markdown', '')
+                     + output.get('data', {}).get('text/plain', '') for output in cell.outputs)
 
 
 def outputs(page):
@@ -172,6 +173,28 @@ def test_answers_to_exercises():
     layers = sorted(by_layers)
     falls = [layer for fewer, layer in zip(layers, layers[1:]) if by_layers[layer] <= by_layers[fewer]]
     assert falls == [8] and max(by_layers, key=by_layers.get) == 9 and by_layers[3] > by_layers[0] + 0.2
+
+
+def test_the_other_ways_to_fine_tune():
+    """The rates are the best of those tried, and the page's table is what the program measured with seed 0."""
+    measured = json.loads(variants.FILE.read_text())
+    assert {name for name, values in measured.items() if 'rate' in values} == set(variants.RATES)
+    for tried, rate in ((measured[name]['validation'], measured[name]['rate']) for name in variants.RATES):
+        assert len(tried) == len(variants.FACTORS) and tried[str(rate)] == max(tried.values())
+    rows = re.findall(r'^\| ([\w ,-]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|', outputs('variants'), re.MULTILINE)
+    assert [row[0] for row in rows] == list(measured)
+    for name, *shown_scores in rows:
+        scores = [measured[name][column][0] for column in ('accuracy', 'auroc', 'kept')]
+        assert np.allclose(scores, [float(score) for score in shown_scores], atol=6e-4), name
+    scores, kept = ({name: np.array(row[column]) for name, row in measured.items()} for column in ('auroc', 'kept'))
+    means = [values.mean().round(3) for values in scores.values()]
+    assert (min(means), max(means)) == (0.966, 0.98) and max(np.ptp(row).round(3) for row in scores.values()) == 0.022
+    higher = {(one, two) for one in scores for two in scores if scores[one].min() > scores[two].max()}
+    assert higher == {(name, 'L2-SP') for name in ('probe first', 'WiSE-FT', 'LoRA')}
+    assert '\n0.954\n' in outputs('variants') and min(map(min, scores.values())) > 0.9545
+    assert min(kept['LoRA'].min(), kept['WiSE-FT'].min()) > 2 * kept['fine-tuning'].max()
+    assert np.mean(kept['WiSE-FT']) > 2 * np.mean(kept['probe first']) and round(7682 / 387202, 2) == 0.02
+    assert measured['L2-SP']['rate'] == 3 * measured['fine-tuning']['rate']
 
 
 def test_error_of_a_share_of_200():

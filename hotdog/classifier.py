@@ -20,8 +20,8 @@ from hotdog.batches import MEAN, STD, RecordIter
 
 PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)  # inverse ones: LogisticRegression's C
 RATES = (3e-5, 1e-4)
-PIECES, MOST, PATIENCE = (20, 50), 5, 2  # updates between validations; validations, and those without improvement
-EPOCHS, WARM_UP, BATCH = 3, 10, 32  # of a piece; updates; pictures
+PIECES, MOST, PATIENCE = (20, 50), 8, 2  # updates between validations; validations, and those without improvement
+WARM_UP, BATCH = 10, 32  # updates; pictures
 MAP = (7.5, 215.5, 215.5, 7.5)  # left, right, bottom, top of the 13 x 13 positions in the picture, each 16 wide
 PARAMETERS, DESCRIPTION = 'model.params', 'model.json'
 
@@ -138,10 +138,10 @@ class _Course:
         self.batches = itertools.chain.from_iterable(itertools.repeat(RecordIter(data.train, BATCH, augment=True)))
         self.trainer = gluon.Trainer(self.net.collect_params(), 'adam', {'learning_rate': rate, 'wd': 1e-4})
         self.validation, self.history = RecordIter(data.validation), []
-        self.piece = int(np.clip(EPOCHS * len(RecordIter(data.train, BATCH)), *PIECES))
+        self.piece = int(np.clip(len(RecordIter(data.train, BATCH)), *PIECES))
 
     def go_on(self, bar):
-        """Update some epochs, validate, and return the validation loss."""
+        """Update for an epoch, more or less, validate, and return the validation loss."""
         loss = gluon.loss.SoftmaxCrossEntropyLoss()
         for x, y in itertools.islice(self.batches, self.piece):
             self.updates += 1

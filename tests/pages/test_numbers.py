@@ -137,6 +137,22 @@ def test_counts_in_the_chapter():
         assert sum(map(int, re.findall(r'points=(\d+)', exercise.read_text()))) == 10
 
 
+def test_marks_of_training():
+    """From scratch rises to about 0.8 and loses; the threshold gets most of what fine-tuning gets."""
+    marks = {name: float(auroc) for name, auroc in re.findall(
+        r'^(source model, threshold|fine-tuning|from scratch|frozen features) .*?([\d.]+)$', outputs('training'), re.M)}
+    assert len(marks) == 4 and 0.75 <= marks['from scratch'] <= 0.85
+    source = marks['source model, threshold']
+    assert round(source, 2) == 0.95
+    assert marks['from scratch'] < source < min(marks['fine-tuning'], marks['frozen features'])
+    assert marks['fine-tuning'] - source < (source - marks['from scratch']) / 3
+    accuracy = [float(value) for value in
+                re.findall(r'^(?:fine-tuning|frozen features) +([\d.]+) ', outputs('training'), re.MULTILINE)]
+    assert abs(accuracy[0] - accuracy[1]) * COUNTS['test'].sum() <= 5  # a few pictures
+    rising = [float(value) for value in re.findall(r'^\d +[\d.]+ +([\d.]+) +[\d.]+$', outputs('training'), re.M)]
+    assert len(rising) == 7 and rising == sorted(rising) and rising[0] < 0.65
+
+
 def test_times_of_training():
     """The minutes that are told are enough, to a fifth, at the usual rates that the page `training` shows."""
     rates = [int(rate) for rate in re.findall(r'(\d+) images/s', outputs('training'))]

@@ -289,7 +289,7 @@ def finish(app, exception):
     for file in filter(None, [pdf_of(app), notebooks.ROOT / 'img' / 'cover.jpg' if language == 'zh' else None]):
         shutil.copy(file, site)
     if language == 'zh':
-        shutil.copytree(web.FOLDER, site / '_static' / 'try', ignore=shutil.ignore_patterns('*.py'), dirs_exist_ok=True)
+        shutil.copytree(web.FOLDER, site / '_static' / 'try', dirs_exist_ok=True)
     for name in UNUSED:
         (site / '_static' / name).unlink(missing_ok=True)
 

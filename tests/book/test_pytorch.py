@@ -77,6 +77,7 @@ def test_fine_tuning_is_as_good_as_with_mxnet():
                       for name in ('pytorch', 'training'))
     cell = next(cell for cell in page.cells if cell.source.startswith('finetune_net ='))
     ours = float(cell.outputs[-1]['data']['text/plain'])
-    shown = ''.join(output.get('text', '') for cell in training.cells for output in cell.get('outputs', ()))
-    theirs = float(re.search(r"^fine-tuning +{'accuracy': ([0-9.]+)", shown, re.MULTILINE)[1])
+    shown = '\n'.join(output.get('data', {}).get('text/plain', '')
+                      for cell in training.cells for output in cell.get('outputs', ()))
+    theirs = float(re.search(r'^fine-tuning +([0-9.]+)', shown, re.MULTILINE)[1])  # the first column is the accuracy
     assert abs(ours - theirs) <= 2 * np.sqrt((ours * (1 - ours) + theirs * (1 - theirs)) / 240)

@@ -1,8 +1,10 @@
 """Tests, the notebooks' among them, run as the reference notebooks were executed: same code paths, no settings."""
 import os
+import re
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from book import execute, notebooks
@@ -15,6 +17,17 @@ os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(HERE / 'tests' / 'book' /
 for setting in (*notebooks.SETTINGS, 'BOOK_CACHE'):
     os.environ.pop(setting, None)
 nbval_gate.install()
+
+
+@pytest.fixture(scope='session')
+def marks_of_training():
+    """Return the test marks that the page `training` shows, {method: {'accuracy', 'balanced_accuracy', 'auroc'}}."""
+    page = nbformat.read(notebooks.CHAPTER / 'training.ipynb', as_version=4)
+    tables = [output.data['text/plain'] for cell in notebooks.code_cells(page) for output in cell.outputs
+              if 'balanced_accuracy' in output.get('data', {}).get('text/plain', '')]
+    header, *rows = tables[0].splitlines()
+    names = header.split()
+    return {re.split(' {2,}', row)[0]: dict(zip(names, map(float, row.split()[-len(names):]))) for row in rows}
 
 
 def pytest_collection_modifyitems(items):

@@ -39,7 +39,7 @@ SPLITS = ('train', 'validation', 'test')
 BATCH, WARM_UP, LAYERS, HOTDOG = 32, 10, 9, 934
 CROP, SMALL = 224, 128  # pixels of a training crop
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
-CURVE = (25, 50, 100, 200, 300, 400, 600, 1000, 1500, 2000)  # updates after which a run is validated
+CURVE = (25, 50, 100, 150, 200, 300, 400, 600, 1000, 1500)  # updates after which a run is validated
 SHORT = 100
 VIEWS = 4  # augmented views of each picture whose features the probe learns from
 TUNING_SEEDS, SEEDS = 2, 5
@@ -93,12 +93,12 @@ def probe(**options):
     return row('probe', 0.03, 0, optimiser='', **options)
 
 
-MAIN = (row('from scratch', 1e-3, 2000, copied=0, crop=SMALL), row('fine-tuning', 1e-4, 400), probe(),
+MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL), row('fine-tuning', 1e-4, 400), probe(),
         row('from scratch', 1e-3, SHORT, copied=0, crop=SMALL), row('fine-tuning', 1e-4, SHORT))
-METHODS = (row('probe then fine-tuning', 1e-4, 200), row('hotdog row', 1e-4, 200), row('one rate', 1e-4, 200),
-           row('fine-tuning', 1e-4, 200), row('fine-tuning', 1e-3, 200, optimiser='sgd'),
+METHODS = (row('probe then fine-tuning', 1e-4, 150), row('hotdog row', 1e-4, 150), row('one rate', 1e-4, 150),
+           row('fine-tuning', 1e-4, 150), row('fine-tuning', 1e-3, 150, optimiser='sgd'),
            row('from scratch, plain', 3e-4, 600, copied=0, crop=SMALL),
-           row('from scratch', 1e-3, 300, copied=0, crop=SMALL), row('from scratch', 1e-3, 300, copied=0))
+           row('from scratch', 1e-3, 200, copied=0, crop=SMALL), row('from scratch', 1e-3, 200, copied=0))
 CHAPTER_ROWS = (probe(data='renders'), row('fine-tuning', 1e-4, CHAPTER, data='renders'),
                 row('fine-tuning', 1e-3, CHAPTER, data='renders', optimiser='sgd'),
                 row('from scratch', 1e-3, CHAPTER, data='renders', copied=0))
@@ -110,7 +110,7 @@ SIZES = tuple(itertools.chain.from_iterable(
     (probe(pictures=pictures), row('fine-tuning', 1e-4, updates, pictures=pictures),
      row('from scratch', 1e-3, 2 * updates, pictures=pictures, copied=0, crop=SMALL))
     for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
-DEPTHS = tuple(row('fine-tuning', 3e-4, 600, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1))
+DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1))
 FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, 0.0, 0), 0, True)
               for method in ('source threshold', 'hotdog row') for data in ('renders', 'photographs'))
 PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *SIZES, *DEPTHS, *ABLATION)
@@ -534,7 +534,7 @@ def train(task, rate_of_probe):
     for update, net in trained(task, rate_of_probe):
         if update == task.updates or update in CURVE and run.data == 'photographs':
             lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation')))
-            if update in (SHORT, 200, 300, task.updates):  # where some row of the plan ends
+            if update in (SHORT, 150, 200, task.updates):  # where some row of the plan ends
                 with files.replacing(parameter_file(run, update)) as part:
                     torch.save(net.state_dict(), part)
     return lines

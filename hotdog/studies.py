@@ -110,7 +110,8 @@ SIZES = tuple(itertools.chain.from_iterable(
     (probe(pictures=pictures), row('fine-tuning', 1e-4, updates, pictures=pictures),
      row('from scratch', 1e-3, 2 * updates, pictures=pictures, copied=0, crop=SMALL))
     for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
-DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1))
+DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1)) + tuple(
+    row('from scratch', 1e-3, updates, copied=0, crop=SMALL) for updates in (400, 600))  # beside them, and the plain one
 FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, 0.0, 0), 0, True)
               for method in ('source threshold', 'hotdog row') for data in ('renders', 'photographs'))
 PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *SIZES, *DEPTHS, *ABLATION)
@@ -534,7 +535,7 @@ def train(task, rate_of_probe):
     for update, net in trained(task, rate_of_probe):
         if update == task.updates or update in CURVE and run.data == 'photographs':
             lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation')))
-            if update in (SHORT, 150, 200, task.updates):  # where some row of the plan ends
+            if update in (SHORT, 150, 200, 400, 600, task.updates):  # where some row of the plan ends
                 with files.replacing(parameter_file(run, update)) as part:
                     torch.save(net.state_dict(), part)
     return lines

@@ -40,7 +40,7 @@ SPLITS = ('train', 'validation', 'test')
 BATCH, WARM_UP, LAYERS, HOTDOG = 32, 10, 9, 934
 CROP, SMALL = 224, 128  # pixels of a training crop
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
-CURVE = (25, 50, 100, 150, 200, 300, 400, 600, 1000, 1500)  # updates after which a run is validated
+CURVE = (25, 50, 100, 150, 200, 300, 400, 600, 1000, 1500, 2000, 3000)  # updates after which a run is validated
 SHORT = 100
 VIEWS = 4  # augmented views of each picture whose features the probe learns from
 TUNING_SEEDS, SEEDS = 2, 5
@@ -60,16 +60,18 @@ class Run(NamedTuple):
     pictures: int
     copied: int
     crop: int
+    view: int  # pixels of the middle of a picture that the network is evaluated on
     rate: float  # of the probe: the inverse of the penalty
     seed: int
 
 
 class Row(NamedTuple):
-    """A row of the plan: a run whose rate is chosen after so many updates, starting with three around `start`."""
+    """A row of the plan: a run whose rate is chosen after `tuned` updates, starting with three around `start`."""
 
     run: Run
     updates: int
     start: float
+    tuned: int
 
     def at(self, rate, seed):
         """Return its run with a learning rate and a seed."""
@@ -84,9 +86,11 @@ class Task(NamedTuple):
     test: bool
 
 
-def row(method, start, updates, data='photographs', pictures=None, copied=LAYERS, optimiser='adam', crop=CROP):
+def row(method, start, updates, data='photographs', pictures=None, copied=LAYERS, optimiser='adam', crop=CROP,
+        view=CROP, tuned=None):
     """Return a row of the plan."""
-    return Row(Run(data, method, optimiser, pictures or PICTURES[data], copied, crop, 0.0, 0), updates, start)
+    return Row(Run(data, method, optimiser, pictures or PICTURES[data], copied, crop, view, 0.0, 0), updates, start,
+               tuned or updates)
 
 
 def probe(**options):
@@ -94,7 +98,9 @@ def probe(**options):
     return row('probe', 0.03, 0, optimiser='', **options)
 
 
-MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL), row('fine-tuning', 1e-4, 400), probe(),
+MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL),
+        row('from scratch', 1e-3, 3000, copied=0, crop=SMALL, view=SMALL, tuned=400),
+        row('fine-tuning', 1e-4, 400), probe(),
         row('from scratch', 1e-3, SHORT, copied=0, crop=SMALL), row('fine-tuning', 1e-4, SHORT))
 METHODS = (row('probe then fine-tuning', 1e-4, 150), row('hotdog row', 1e-4, 150), row('one rate', 1e-4, 150),
            row('fine-tuning', 1e-4, 150), row('fine-tuning', 1e-3, 150, optimiser='sgd'),
@@ -113,7 +119,7 @@ SIZES = tuple(itertools.chain.from_iterable(
     for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
 DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1)) + tuple(
     row('from scratch', 1e-3, updates, copied=0, crop=SMALL) for updates in (400, 600))
-FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, 0.0, 0), 0, True)
+FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, CROP, 0.0, 0), 0, True)
               for method in ('source threshold', 'hotdog row') for data in ('renders', 'photographs'))
 PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *SIZES, *DEPTHS, *ABLATION)
 
@@ -143,7 +149,7 @@ def tuning(auroc, plan_row):
     neighbour on either side.
     """
     middle = RATES.index(plan_row.start)
-    rates, updates = list(RATES[middle - 1:middle + 2]), plan_row.updates
+    rates, updates = list(RATES[middle - 1:middle + 2]), plan_row.tuned
     while True:
         runs = [plan_row.at(rate, seed) for seed in range(TUNING_SEEDS) for rate in rates]
         needed = [Task(run, updates, False) for run in runs if not is_done(auroc, run, updates)]
@@ -316,9 +322,10 @@ def training_batches(run):
         yield random_views(whole[chosen], aspect[chosen], run.crop), labels[chosen]
 
 
-def plain_batches(data, split):
-    """Yield the pictures of a split, (n, 3, 224, 224), as they are evaluated."""
+def plain_batches(data, split, view=CROP):
+    """Yield the pictures of a split, (n, 3, view, view), as they are evaluated."""
     for part in on_device(data, split, 'middle').split(100):
+        part = functional.resize(part, view, antialias=True)
         yield normalised(part.float() / 255)
 
 
@@ -509,9 +516,9 @@ def trained(task, rate_of_probe):
 
 
 @torch.no_grad()
-def log_odds(net, data, split):
+def log_odds(net, data, split, view=CROP):
     """Return the network's log-odds of "hot dog" for each picture of a split, (n,)."""
-    z = torch.cat([net.eval()(x) for x in plain_batches(data, split)]).cpu().numpy()
+    z = torch.cat([net.eval()(x) for x in plain_batches(data, split, view)]).cpu().numpy()
     return z[:, 1] - z[:, 0]
 
 
@@ -546,7 +553,7 @@ def train(task, rate_of_probe):
     run, lines = task.run, []
     for update, net in trained(task, rate_of_probe):
         if update == task.updates or update in CURVE and run.data == 'photographs':
-            lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation')))
+            lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation', run.view)))
             if update in (SHORT, 150, 200, 400, 600, task.updates):  # where some row of the plan ends
                 with files.replacing(parameter_file(run, update)) as part:
                     torch.save(net.state_dict(), part)
@@ -564,14 +571,14 @@ def test(task):
     splits = ([] if task.updates else [(run.data, 'validation')]) + tested_on(run)
     if task.updates:
         net.load_state_dict(torch.load(parameter_file(run, task.updates), map_location=DEVICE))
-    lines = [line(run, task.updates, *place, log_odds(net, *place)) for place in splits]
+    lines = [line(run, task.updates, *place, log_odds(net, *place, run.view)) for place in splits]
     if run.method == 'hotdog row' and run.data == 'renders' and task.updates:
         for share, place in itertools.product(MIXTURES, [(run.data, 'validation'), *splits]):
             mixed = new_net(run)
             with torch.no_grad():
                 for value, end in zip(mixed.parameters(), net.parameters()):
                     value.lerp_(end, share)
-            lines.append(line(run, task.updates, *place, log_odds(mixed, *place), share))
+            lines.append(line(run, task.updates, *place, log_odds(mixed, *place, run.view), share))
     return lines
 
 

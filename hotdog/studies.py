@@ -99,7 +99,6 @@ def probe(**options):
 
 
 MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL),
-        row('from scratch', 1e-3, 3000, copied=0, crop=SMALL, view=SMALL, tuned=400),
         row('fine-tuning', 1e-4, 400), probe(),
         row('from scratch', 1e-3, SHORT, copied=0, crop=SMALL), row('fine-tuning', 1e-4, SHORT))
 METHODS = (row('probe then fine-tuning', 1e-4, 150), row('hotdog row', 1e-4, 150), row('one rate', 1e-4, 150),

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path('_build')
 CHAPTER = Path('chapter_fine_tuning')
 PYTORCH = ROOT / '.venv-pytorch'  # the environment of the page `pytorch`; MXNet and PyTorch need different NumPys
-os.environ['JUPYTER_PATH'] = str(PYTORCH / 'share' / 'jupyter')  # where its kernel is
+os.environ['JUPYTER_PATH'] = os.pathsep.join(filter(None, [  # where its kernel is, then the reader's own
+    str(PYTORCH / 'share' / 'jupyter'), os.environ.get('JUPYTER_PATH')]))
 # Settings that utils.py takes from the environment: they change what the notebooks show.
 SETTINGS = ('PHOTOS', 'DEMO', 'SOURCE_MODEL')
 METADATA = {  # as JupyterLab writes it, so that a page saved unchanged stays unchanged

@@ -37,7 +37,7 @@ def pages(start=Path('index.md')):
 
 
 def needs_pytorch(page):
-    """Tell whether a page or notebook runs in the environment of PyTorch."""
+    """Return whether a page or notebook runs in the environment of PyTorch."""
     return chinese(Path(page)).stem == 'pytorch'
 
 
@@ -87,7 +87,7 @@ def difference(notebook, other):
 
 
 def attach_outputs(notebook, executed):
-    """Give the notebook's code cells the outputs of `executed`; raise ValueError when that holds other code."""
+    """Attach the outputs of `executed` to the notebook's code cells; raise ValueError when that holds other code."""
     number = difference(notebook, executed)
     if number:
         raise ValueError(f'code cell {number} is not the one that was executed')

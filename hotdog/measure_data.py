@@ -20,7 +20,7 @@ HOTDOG = utils.imagenet.class_names().index('hotdog')
 
 
 def features_and_logits(source_net, record_file):
-    """Give the pooled features (n, 512), the source model's 1,000 logits (n, 1000) and the labels (n,)."""
+    """Return the pooled features (n, 512), the source model's 1,000 logits (n, 1000) and the labels (n,)."""
     found = [(source_net.features(x.as_in_context(mx.cpu())), y) for x, y in utils.RecordIter(record_file)]
     return (np.concatenate([f.mean(axis=(2, 3)).asnumpy() for f, _ in found]),
             np.concatenate([source_net.output(f).asnumpy() for f, _ in found]),
@@ -28,7 +28,7 @@ def features_and_logits(source_net, record_file):
 
 
 def log_odds(logits):
-    """Give the log odds (n, 1) of ImageNet's class hotdog against its other 999."""
+    """Return the log odds (n, 1) of ImageNet's class hotdog against its other 999."""
     rest = np.delete(logits, HOTDOG, axis=1)
     top = rest.max(axis=1, keepdims=True)
     return logits[:, [HOTDOG]] - top - np.log(np.exp(rest - top).sum(axis=1, keepdims=True))
@@ -61,7 +61,7 @@ def trained(data, method, learning_rate, num_epochs, seed):
 
 
 def recalls(labels, predicted):
-    """Give the shares of hot dogs and of others that are recognised, and their mean (the balanced accuracy)."""
+    """Return the shares of hot dogs and of others that are recognised, and their mean (the balanced accuracy)."""
     hot_dogs, others = ((predicted == labels)[labels == label].mean() for label in (1, 0))
     return hot_dogs, others, (hot_dogs + others) / 2
 

@@ -130,19 +130,19 @@ def write(rows, path=TABLE):
 
 
 def select(rows, **conditions):
-    """Give the rows whose columns have these values, in the order of seeds and updates."""
+    """Return the rows whose columns have these values, in the order of seeds and updates."""
     found = [row for row in rows if all(row[name] == value for name, value in conditions.items())]
     return sorted(found, key=lambda row: (row['seed'], row['updates']))
 
 
 def final(rows, run, split):
-    """Give the rows of a sort of run after its last update: every rate and seed."""
+    """Return the rows of a sort of run after its last update: every rate and seed."""
     return select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, split=split,
                   updates=run.updates)
 
 
 def chosen_rate(rows, run):
-    """Give the rate with the best balanced accuracy on the validation split with seed 0; of equals the smallest.
+    """Return the rate with the best balanced accuracy on the validation split with seed 0; of equals the smallest.
 
     Raises ValueError when a rate of the grid has not been tried.
     """
@@ -158,7 +158,7 @@ def fingerprint():
 
 
 def parameter_folder():
-    """Give the folder of the trained networks, which is made if it is not there."""
+    """Return the folder of the trained networks, which is made if it is not there."""
     folder = datasets.CACHE / f'evidence-{fingerprint()}'
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -171,12 +171,12 @@ def stages_of(net):
 
 @functools.cache
 def source():
-    """Give the source model; nobody changes it."""
+    """Return the source model; nobody changes it."""
     return utils.pretrained_net()
 
 
 def pooled(data_iter):
-    """Give the source model's features, averaged over the picture, as a batch (n, 512, 1, 1), and the labels (n,)."""
+    """Return the source model's features, averaged over the picture, as a batch (n, 512, 1, 1), and the labels (n,)."""
     found = [(source().features(x.as_in_context(mx.cpu())).mean(axis=(2, 3), keepdims=True), y.asnumpy())
              for x, y in data_iter]
     return nd.concat(*(x for x, _ in found), dim=0), np.concatenate([y for _, y in found])
@@ -184,14 +184,14 @@ def pooled(data_iter):
 
 @functools.cache
 def cached_views(record_file):
-    """Give the pooled features of a few augmented views of all pictures, one after the other, and their labels."""
+    """Return the pooled features of a few augmented views of all pictures, one after the other, and their labels."""
     pictures = utils.RecordIter(record_file, BATCH, augment=True)
     views = [pooled(pictures) for _ in range(VIEWS)]
     return nd.concat(*(x for x, _ in views), dim=0), np.concatenate([y for _, y in views])
 
 
 def loss_of(record_file):
-    """Give the chapter's weighted loss: hot dogs count twice as much as all the rest, whatever their share.
+    """Return the chapter's weighted loss: hot dogs count twice as much as all the rest, whatever their share.
 
     The weights are 1 on average, so that a learning rate means the same for every share of hot dogs.
     """
@@ -203,7 +203,7 @@ def loss_of(record_file):
 
 
 def new_net(run):
-    """Give a network whose first `run.stages` stages are the source model's and whose rest is random by `run.seed`.
+    """Return a network whose first `run.stages` stages are the source model's and whose rest is random by `run.seed`.
 
     Random layers begin as He et al. (arXiv 1502.01852) derive for ReLU; an output layer upon copied ones begins small.
     """
@@ -219,7 +219,7 @@ def new_net(run):
 
 
 def set_head(net, weight, bias):
-    """Give the output layer these weights, (2, 512), and biases, (2,)."""
+    """Set the output layer's weights, (2, 512), and biases, (2,)."""
     for parameter, value in zip(net.output.collect_params().values(), (weight, bias)):
         parameter.set_data(nd.array(value).reshape(parameter.shape))
 
@@ -336,7 +336,7 @@ def train(run, data, folder, probe_rate=None, progress=None):
 
 
 def origin():
-    """Give the columns that say where, when and on which data a row was measured."""
+    """Return the columns that say where, when and on which data a row was measured."""
     model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines()
                   if line.startswith('model name')), 'unknown')
     return {'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
@@ -382,23 +382,23 @@ def compare(rows, method, other, split='test'):
 
 
 def mean_of_classes(negatives, positives, axis=-1):
-    """Give the mean of two classes' means: as with the balanced accuracy, either class counts as much."""
+    """Return the mean of two classes' means: as with the balanced accuracy, either class counts as much."""
     return (negatives.mean(axis=axis) + positives.mean(axis=axis)) / 2
 
 
 def study_1(rows, method, split='test'):
-    """Give the rows of a method after its last update, one for each seed, with the chosen rate."""
+    """Return the rows of a method after its last update, one for each seed, with the chosen rate."""
     run = run_of(method)
     return select(final(rows, run, split), rate=chosen_rate(rows, run))
 
 
 def balanced(rows, run, split='test'):
-    """Give the balanced accuracy of each seed after the last update, on a split that only the chosen rate has seen."""
+    """Return the balanced accuracy of each seed after the last update, on a split that the chosen rate alone saw."""
     return [row['balanced'] for row in final(rows, run, split)]
 
 
 def course(rows, run, rate):
-    """Tell how a sort of run went on the validation split: {updates: its balanced accuracy for each seed}."""
+    """Return how a sort of run went on the validation split: {updates: its balanced accuracy for each seed}."""
     found = select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, rate=rate,
                    split='validation')
     return {updates: [row['balanced'] for row in found if row['updates'] == updates]
@@ -406,17 +406,17 @@ def course(rows, run, rate):
 
 
 def interval(values):
-    """Give the mean of a few seeds' values and half the width of its 95% interval, by Student's t."""
+    """Return the mean of a few seeds' values and half the width of its 95% interval, by Student's t."""
     return np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
 
 
 def means(groups):
-    """Give the mean of each group of {place: values}, to three places."""
+    """Return the mean of each group of {place: values}, to three places."""
     return {place: round(float(np.mean(values)), 3) for place, values in groups.items()}
 
 
 def in_words(found):
-    """Say in a line what `compare` found."""
+    """Return in a line what `compare` found."""
     return ', '.join([f'{found["difference"]:+.3f}', f'p {found["p"]:.2g}',
                       *(f'{name} {found[name][0]:+.3f} to {found[name][1]:+.3f}'
                         for name in ('seeds', 'pictures') if name in found)])
@@ -458,7 +458,7 @@ def answers(row):
 
 
 def right_answers(row):
-    """Say for each picture of a row's split whether the answer is right, (count,); not for the photographs."""
+    """Return for each picture of a row's split whether the answer is right, (count,); not for the photographs."""
     return answers(row) == utils.labels(getattr(datasets.demo_set(), row['split']))
 
 

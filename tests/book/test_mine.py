@@ -49,9 +49,6 @@ def test_a_folder_becomes_a_report_and_a_classifier(photos, tmp_path):
         assert re.search(r'dark/(0|copy)\.png', report) and 'no picture' in report
         assert 'http' not in re.sub('data:image/png;base64,[^"]*', '', report).replace('http-equiv', '')
         assert 'import utils' not in report and 'hotdog' not in report  # the reader's pictures, not the book's code
-    parameters = (target / 'model.params').read_bytes()
-    again = mine(photos, tmp_path / 'cache')  # what was trained is used again
-    assert again.returncode == 0 and (target / 'model.params').read_bytes() == parameters
 
 
 def test_a_senseless_folder_ends_in_one_sentence(photos, tmp_path):

@@ -8,6 +8,7 @@ students of each language.
 """
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -24,11 +25,13 @@ from book.notebooks import CHAPTER, ROOT
 from hotdog.files import digest, replacing
 
 SOURCES = Path('assignments')
+RESULTS = SOURCES / 'results.json'  # what the solutions' experiments handed in, from `make solutions`
 FOLDER = Path('_build', 'assignment')
 PROGRAMS = ('nbgrader_config.py', 'sandbox.py', 'run_notebook.py')  # what nbgrader's commands need in a course folder
 FILES = ('utils.py', 'environment.yml', 'LICENSE', 'LICENSE-CODE')  # what students need
 FOLDERS = ('hotdog', 'data', 'img')
 LEFT_OUT = shutil.ignore_patterns('__pycache__', 'cache', '*.md', '*.zip', 'not_hotdog_*.rec', '*.svg')
+RESULT = '### BEGIN SOLUTION\nresult = {}\n### END SOLUTION'  # the cell for it
 TITLES = {'zh': '“{}”一节', 'en': ' section "{}" '}
 AUTHORS = {'zh': '({}等，{})', 'en': '({} et al., {})'}
 
@@ -69,22 +72,34 @@ def statement(name):
 
 
 def source_notebook(name):
-    """Return an exercise as the notebook that nbgrader takes, each cell with its role and an identifier."""
+    """Return an exercise as the notebook that nbgrader takes, each cell with its role and an identifier.
+
+    The solution's result is the one of the table of results with seed 0.
+    """
     notebook = jupytext.read(SOURCES / f'{name}.md')
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell(statement(name)))
     notebook.metadata = nbformat.from_dict(notebooks.METADATA)
     for number, cell in enumerate(notebook.cells):
         points = cell.metadata.get('points')
         solution = '### BEGIN SOLUTION' in cell.source
-        kind = 'task' if solution else 'tests' if points else 'text' if cell.cell_type == 'markdown' else 'given'
+        kind = 'text' if cell.cell_type == 'markdown' else 'tests' if points else 'task' if solution else 'given'
+        if solution and points:
+            kind = 'conclusion'
+        elif cell.source == RESULT:
+            kind = 'result'
+            cell.source = RESULT.replace('{}', result(name))
         cell.id, cell.metadata = f'{name}-{number}', nbformat.NotebookNode()
-        if kind == 'text' and number == len(notebook.cells) - 1:
-            continue  # the student's own words
         cell.metadata.nbgrader = {'schema_version': 3, 'grade_id': f'{kind}-{number}', 'solution': solution,
                                   'grade': bool(points), 'locked': not solution, 'task': False}
         if points:
             cell.metadata.nbgrader['points'] = points
     return notebook
+
+
+def result(name, seed=0):
+    """Return what the solution's experiment handed in, the text of a dictionary, empty where it was not executed."""
+    results = json.loads(RESULTS.read_text()).get(name.removesuffix('_en'), {}).get('results', {})
+    return results.get(str(seed), '{}')
 
 
 def nbgrader(course, *arguments, **options):

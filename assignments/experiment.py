@@ -1,7 +1,7 @@
 """What the exercises' experiments share: functions of the book's pages, smaller pictures, and the result to hand in.
 
-A result is a dictionary that `show` prints as a line of code. Predictions are stored in it as text: for each picture
-its margin, the score of class 1 less that of class 0 (the log-odds), so that a picture is called 1 where it is positive.
+A result is a dictionary that `show` prints as a line of code. Predictions are stored in it as text: each picture's
+margin, the score of class 1 less that of class 0 (the log-odds), so that a picture is called 1 where it is positive.
 """
 import ast
 import base64

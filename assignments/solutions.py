@@ -1,9 +1,10 @@
-"""Execute the exercises' solutions with their experiments, for the teacher: `make solutions`; `assignments/results.json`.
+"""Execute the exercises' solutions with their experiments, for the teacher: `make solutions`.
 
-Each is executed with the seeds 0, 10 and 20, and what its experiment hands in is kept in the table of results with its
-time, from which the tests take their ranges and the teacher's table its numbers. What was executed as it is now is not
-executed again. Arguments choose exercises. The notebook with seed 0 is left in `_build/solutions`.
+Each is executed with the seeds 0, 10 and 20, and what its experiment hands in is kept in `assignments/results.json`
+with its time: the ranges of the hidden tests hold these results, and the teacher's table tells them. What was executed
+as it is now is not executed again. Arguments choose exercises. The executed notebooks are left in `_build/solutions`.
 """
+import ast
 import hashlib
 import json
 import os
@@ -31,15 +32,15 @@ def code_digest(name):
     What the solution takes from `utils.py`, pages and data is not part of it.
     """
     cells = [cell for cell in code_cells(generate.source_notebook(name))
-             if not cell.metadata.nbgrader.grade and not cell.metadata.nbgrader.grade_id.startswith('result')]
+             if cell.metadata.nbgrader.grade_id.split('-')[0] not in ('tests', 'result')]
     return hashlib.sha256(repr([tree(cell) for cell in cells]).encode()).hexdigest()
 
 
 def solve(name, seed):
     """Execute a solution up to its result, with a seed; return its notebook. Raises CellExecutionError."""
     notebook = generate.source_notebook(name)
-    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == 'markdown' or not cell.metadata.nbgrader.grade
-                      and not cell.metadata.nbgrader.grade_id.startswith('result')]
+    notebook.cells = [cell for cell in notebook.cells if cell.metadata.nbgrader.grade_id.split('-')[0]
+                      not in ('tests', 'result')]
     for cell in notebook.cells:
         cell.source = MARKS.sub('', cell.source).replace('    seed = 0\n', f'    seed = {seed}\n')
         cell.metadata = nbformat.NotebookNode()
@@ -54,29 +55,63 @@ def result_of(notebook):
     return re.search(r'^result = (.*)', text, re.MULTILINE)[1]
 
 
+def with_result(name, result):
+    """Return the code cells of a solved exercise with the text of a result, and only the tests of the result."""
+    *cells, test = code_cells(generate.source_notebook(name))
+    cells[-1].source = f'result = {result}'
+    return [cell for cell in cells if not cell.metadata.nbgrader.grade] + [test]
+
+
+def ranges(source):
+    """Return the ranges that a test demands, a list of (name, low, high)."""
+    chains = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Compare) and len(node.ops) == 2
+              and all(isinstance(end, ast.Constant) for end in (node.left, node.comparators[1]))]
+    return [(chain.comparators[0].id, chain.left.value, chain.comparators[1].value) for chain in chains]
+
+
+def values(name, result):
+    """Return {name: value} of what the tests of a result demand to be in a range. Raises what the tests raise."""
+    cells, variables = with_result(name, result), {}
+    os.environ['NBGRADER_EXECUTION'] = 'autograde'  # without the experiment
+    for cell in cells:
+        exec(compile(cell.source, name, 'exec'), variables)
+    del os.environ['NBGRADER_EXECUTION']
+    return {variable: round(float(variables[variable]), 4) for variable, _, _ in ranges(cells[-1].source)}
+
+
 def record(name, seed):
-    """Execute a solution with a seed and keep its result in the table, unless it is there."""
+    """Execute a solution with a seed, unless that was done, and keep its result, minutes and values in the table."""
     key, digest = str(seed), code_digest(name)
-    results = json.loads(RESULTS.read_text())
-    known = results.get(name, {})
-    if known.get('code') == digest and key in known['results']:
+    known = read_results().get(name, {})
+    if known.get('code') == digest and key in known.get('values', {}):
         return
-    start, notebook = time.monotonic(), solve(name, seed)
-    minutes = round((time.monotonic() - start) / 60, 1)
-    results = json.loads(RESULTS.read_text())  # another process may have added to it
+    if known.get('code') != digest or key not in known['results']:
+        start, notebook = time.monotonic(), solve(name, seed)
+        found = {'results': result_of(notebook), 'minutes': round((time.monotonic() - start) / 60, 1)}
+        with replacing(FOLDER / f'{name}-{seed}.ipynb') as part:
+            nbformat.write(notebook, part)
+    else:
+        found = {column: known[column][key] for column in ('results', 'minutes')}
+    found['values'] = values(name, found['results'])
+    results = read_results()  # another process may have added to it
     if results.get(name, {}).get('code') != digest:
-        results[name] = {'code': digest, 'results': {}, 'minutes': {}}
-    results[name]['results'][key], results[name]['minutes'][key] = result_of(notebook), minutes
+        results[name] = {'code': digest}
+    for column, value in found.items():
+        results[name].setdefault(column, {})[key] = value
     with replacing(RESULTS) as part:
         part.write_text(json.dumps(dict(sorted(results.items())), indent=1) + '\n')
-    with replacing(FOLDER / f'{name}-{seed}.ipynb') as part:
-        nbformat.write(notebook, part)
+
+
+def read_results():
+    """Return the table of results, {exercise: {'code', and {seed: value} of 'results', 'minutes' and 'values'}}."""
+    return json.loads(RESULTS.read_text())
 
 
 def main():
     """Execute the solutions named, or all of the Chinese edition; the English one holds the same code."""
     os.chdir(ROOT)
     os.environ.update(REPRODUCIBLE)
+    sys.path.append(str(generate.SOURCES.resolve()))
     names = sys.argv[1:] or generate.names('zh')
     for seed in SEEDS:
         for name in names:

@@ -17,6 +17,7 @@ import traceback
 import nbformat
 import numpy as np
 import pytest
+from nbgrader.api import Gradebook
 
 from assignments import experiment, generate, grade, sandbox, solutions
 from book import notebooks
@@ -104,7 +105,7 @@ def test_the_student_folder_has_what_its_notebooks_need(course, language):
 
 def test_nbgraders_own_commands_take_the_sources(course):
     generate.nbgrader(course, 'generate_assignment', CHEAP, '--force')
-    for path, words in ((f'source/{CHEAP}/{CHEAP}.ipynb', 'Success'), (f'zh/{CHEAP}.ipynb', 'FAILED ON 3')):
+    for path, words in ((f'source/{CHEAP}/{CHEAP}.ipynb', 'Success'), (f'zh/{CHEAP}.ipynb', 'FAILED ON 5')):
         result = subprocess.run([sys.executable, '-m', 'nbgrader', 'validate', path], cwd=course, capture_output=True,
                                 text=True)
         assert words in result.stdout, result.stderr
@@ -203,14 +204,15 @@ def test_honest_results_get_full_marks_and_the_ranges_are_wider_than_the_spread_
 
 
 def changed(value, prediction=lambda text: text, number=lambda value: value):
-    """Return a result in which the packed predictions and the numbers from 0 to 1 are changed."""
+    """Return a result in which the packed predictions are changed, or its numbers: from 0 to 1, and larger costs."""
     if isinstance(value, dict):
         return {key: changed(entry, prediction, number) for key, entry in value.items()}
     if isinstance(value, list):
         return [changed(entry, prediction, number) for entry in value]
     if isinstance(value, str) and len(value) > 100 and set(value) - set('01'):
         return prediction(value)
-    return number(value) if isinstance(value, float) and 0 < value < 1 else value
+    is_mark = 0 < value < 1 if isinstance(value, float) else isinstance(value, int) and value > 15
+    return number(value) if is_mark else value
 
 
 def forge(result):
@@ -232,7 +234,7 @@ def turned(text):
 
 FORGERIES = {'skipped': lambda result: {}, 'made up': forge,
              'of other pictures': lambda result: changed(result, turned),
-             'better numbers': lambda result: changed(result, number=lambda value: value + 0.1),
+             'better numbers': lambda result: changed(result, number=lambda value: value + 0.1 if value < 1 else value - 5),
              'of fewer pictures': lambda result: changed(result, lambda text: text[:-8])}
 
 
@@ -305,16 +307,24 @@ def test_a_class_is_graded(course, isolation, tmp_path):
     (submissions / 'absent').mkdir()
     table = run_grading(submissions)
     assert {student: float(row['total']) for student, row in table.items()} == {
-        '王小明': 10, 'untouched': 0, 'text': 0, 'absent': 0, 'tampers': 0, 'thief': 10}
-    assert {row['of'] for row in table.values()} == {'80.0'}
+        '王小明': 8, 'untouched': 0, 'text': 0, 'absent': 0, 'tampers': 0, 'thief': 8}
+    assert {row['of'] for row in table.values()} == {'90.0'}
     folder = tmp_path / 'class-grades'
     for student, words in {'text': '不是能读的笔记本', 'absent': '没有交', 'untouched': 'Not handed in'}.items():
         page = (folder / 'feedback' / student / 'index.html').read_text()
         assert words in table[student]['remarks'] and words in page
     executed = nbformat.read(folder / 'autograded' / 'thief' / CHEAP / f'{CHEAP}.ipynb', as_version=4)
     assert executed.cells[2].outputs == [], 'the sandbox let something through'
+    assert '5: 结论还没有评。' in table['王小明']['remarks'] and 'not marked' not in table['untouched']['remarks']
+    with Gradebook(f'sqlite:///{folder}/gradebook.db', 'hot-dog') as gradebook:  # as formgrader does
+        grade = gradebook.find_grade(good.cells[-1].metadata.nbgrader.grade_id, CHEAP, CHEAP, '王小明')
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
     again = subprocess.run([*GRADE, submissions], capture_output=True, text=True, check=True)
     assert again.stdout.count('graded before') == 5 and 'graded in' not in again.stdout
+    assert '王小明,0.0,0.0,0.0,0.0,9.5,' in (folder / 'grades.csv').read_text(encoding='utf-8-sig')
+    page = (folder / 'feedback' / '王小明' / CHEAP / f'{CHEAP}.html').read_text()
+    assert 'Score: 9.5 / 10.0' in page and '<math' in page and 'src="http' not in page
 
 
 @pytest.mark.long
@@ -326,9 +336,9 @@ def test_hostile_programs_get_a_mark_and_a_remark(course, isolation, tmp_path, s
     hand_in(tmp_path / 'class', 'hostile', notebook_of(course, CHEAP, True), CHEAP, source)
     hand_in(tmp_path / 'class', 'honest', notebook_of(course, CHEAP, True), CHEAP)
     table = run_grading(tmp_path / 'class', '--SandboxedExecute.cell_seconds=30')
-    assert float(table['honest']['total']) == 10
+    assert float(table['honest']['total']) == 8
     assert words in table['hostile']['remarks']
-    assert float(table['hostile']['total']) == 10 or '5: ' in table['hostile']['remarks']
+    assert float(table['hostile']['total']) == 8 or '5: ' in table['hostile']['remarks']
 
 
 @pytest.mark.long
@@ -345,7 +355,7 @@ def test_a_killed_grading_leaves_a_sound_gradebook_and_goes_on(course, isolation
     process.wait()
     with sqlite3.connect(folder / 'gradebook.db') as database:
         assert database.execute('PRAGMA integrity_check').fetchone() == ('ok',)
-    assert {row['total'] for row in run_grading(submissions).values()} == {'10.0'}
+    assert {row['total'] for row in run_grading(submissions).values()} == {'8.0'}
 
 
 @pytest.mark.long
@@ -356,7 +366,7 @@ def test_all_solutions_get_full_marks(course, isolation, tmp_path, language):
         hand_in(tmp_path / 'class', 'solved', notebook_of(course, name, True), name)
         hand_in(tmp_path / 'class', 'untouched', notebook_of(course, name), name)
     table = run_grading(tmp_path / 'class')
-    assert (float(table['solved']['total']), float(table['untouched']['total'])) == (80, 0)
+    assert (float(table['solved']['total']), float(table['untouched']['total'])) == (72, 0)
 
 
 @pytest.mark.parametrize('case, words', [('file', 'is not a folder'), ('empty', 'holds no folder of a student'),

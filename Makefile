@@ -88,6 +88,9 @@ grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each studen
 solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
 	$(PYTHON) -m assignments.solutions $(NAMES)
 
+slides: $(STAMP)  ## make a lecture of the pages, an HTML file a language, with notes; PDFs too where there is Chromium
+	$(PYTHON) -m book.slides
+
 lock: $(STAMP)  ## compile the pins of environment*.yml and build.yml into the locks; UPGRADE=1 renews the others
 	$(PINS) environment.yml build.yml | $(COMPILE) requirements.lock --python-platform x86_64-manylinux_2_28 > /dev/null
 	$(PINS) environment_pytorch.yml | $(COMPILE) requirements_pytorch.lock --universal > /dev/null
@@ -104,5 +107,5 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book html pdf notebooks mine predict pytorch lab test test-all assignment grade solutions evidence lock \
+.PHONY: help book html pdf notebooks mine predict pytorch lab test test-all assignment grade solutions slides evidence lock \
     demo-data clean

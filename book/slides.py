@@ -1,9 +1,9 @@
 """Make a lecture's slides from the pages: `make slides`, one HTML file a language in `_build/slides`, and PDFs.
 
 The comment `<!-- slide -->` below a heading of a page makes a slide of that section: its title, its first sentence,
-its first figure, picture, table or list of what there is, and its prose as the speaker's note (key S); with
-`<!-- slide: code -->` the first cell's code instead. `<!-- slide: live -->` shows the page `try`. Slides and pages
-cannot differ, since there is nothing on a slide that is not on its page.
+its first figure, picture, table or list, or where there is none the code of its first cell, and its prose as the
+speaker's note (key S). `<!-- slide: live -->` shows the page `try`. Slides and pages cannot differ, since there is
+nothing on a slide that is not on its page.
 """
 import base64
 import html
@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 import nbformat
+from playwright.sync_api import sync_playwright
 
 from assignments.generate import resolve
 from book import notebooks
@@ -23,7 +24,8 @@ from hotdog import web
 FOLDER = BUILD / 'slides'
 MARK = re.compile(r'^<!-- slide(?:: (\w+))? -->\n?', re.MULTILINE)
 FIGURE = re.compile(r'^!\[.*?\]\((.+?)\)', re.MULTILINE)
-BLOCK = re.compile(r'^(?:\$\$.+?\$\$|(?:(?:\*|\d\.|\|) ?.*\n?)+)', re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r'^(?:\$\$.+?\$\$|(?:(?:\* |\d\. |\|)[^\n]*\n?)+)', re.MULTILINE | re.DOTALL)
+SENTENCE = re.compile(r'.{25,}?(?:[。！？]|[.!?:](?= |$))|.*')  # the first one, or two short ones, of a paragraph
 LONG = 340  # characters of a list from which it is set smaller
 PRINT = '?print-pdf'
 
@@ -60,15 +62,18 @@ def shown(cells, name):
     return ''
 
 
-def content(title, text, cells, name, kind):
+def content(text, cells, name, kind):
     """Return what a slide shows below its title, as Markdown."""
     figure, block = FIGURE.search(text), BLOCK.search(text)
-    lead = next((line for line in text.splitlines() if line and line[0] not in '*|!<$:`123456789'), '')
+    paragraph = next((part for part in text.split('\n\n') if part[:1] not in tuple('|!<$:`123456789') + ('',)
+                      and not part.startswith('* ')), '')
+    lead = SENTENCE.match(paragraph.replace('\n', ' ')).group().strip()
     if kind == 'live':
         return f'{lead}\n\n{live(name.endswith("_en"))}'
-    if kind == 'code':
-        return f'{lead}\n\n```python\n{cells[0].source}\n```'
     body = f'![]({figure[1]})' if figure else shown(cells, name) or (block[0] if block else '')
+    if not body and cells:
+        texts = [output.get('text') or output.data['text/plain'] for output in cells[0].get('outputs', [])]
+        body = f'```python\n{cells[0].source}\n```\n\n' + ''.join(f'```\n{text}\n```\n\n' for text in texts)
     if len(body) > LONG and body[0] in '*1':
         body = f'::: long\n{body}\n:::'
     return body if body.startswith(('* ', '::: long\n* ')) and body in (text, text.strip()) else f'{lead}\n\n{body}'
@@ -79,8 +84,7 @@ def live(english):
     parts = [(web.FOLDER / f'{part}.js').read_text() for part in ('labels', 'network', 'picture', 'weights', 'try')]
     page = web.PAGE.format(policy=web.POLICY, title='', note='', scripts='\n'.join(parts),
                            style=web.STYLE + (web.FOLDER / 'try.css').read_text())
-    if english:
-        page = page.replace('lang="zh"', 'lang="en"')
+    page = re.sub('<script>if .*?</script>', '', page).replace('lang="zh"', f'lang="{"en" if english else "zh"}"')
     return f'<iframe srcdoc="{html.escape(page)}"></iframe>'
 
 
@@ -93,10 +97,10 @@ def deck(language):
             mark, text = MARK.search(text), resolve(MARK.sub('', text), language)
             if not mark:
                 continue
-            text = re.sub(r'^:\w+:.*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text, flags=re.MULTILINE | re.DOTALL)
-            body = content(title, text, cells, f'{page.stem}-{number}{"_en" if language == "en" else ""}', mark[1])
+            text = re.sub(r'^:\w+:[^\n]*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text, flags=re.MULTILINE | re.DOTALL)
+            body = content(text, cells, f'{page.stem}-{number}{"_en" if language == "en" else ""}', mark[1])
             note = re.sub(r'^(?:!\[|\$\$|\|).*\n?', '', text, flags=re.MULTILINE).strip()
-            slides.append(f'{"#" if not slides else "##"} {title}\n\n{body}\n\n::: notes\n{note}\n:::\n')
+            slides.append(f'# {title}\n\n{body}\n\n::: notes\n{note}\n:::\n')
     return '\n'.join(slides), len(slides)
 
 
@@ -106,17 +110,20 @@ def make(language):
     source, target = FOLDER / f'slides_{language}.md', (FOLDER / f'slides_{language}.html').resolve()
     source.write_text(text)
     subprocess.run(['pandoc', source, '--from', 'markdown-auto_identifiers-implicit_figures', '--to', 'revealjs',
-                    '--output', target, '--standalone', '--embed-resources', '--mathml', '--slide-level', '2',
+                    '--output', target, '--standalone', '--embed-resources', '--mathml', '--slide-level', '1',
                     '--resource-path', CHAPTER, '--variable', f'revealjs-url={ROOT}/book/look/reveal',
                     '--variable', 'theme=book', '--variable', 'width=1200', '--variable', 'height=740', '--variable',
                     'center=false', '--variable', 'slideNumber=true', '--variable', 'transition=none',
                     '--variable', 'hash=true', '--metadata', f'lang={language}', '--metadata',
                     f'pagetitle={text.splitlines()[0][2:]}'], check=True)
-    chromium = shutil.which('chromium')
-    if chromium:
-        subprocess.run([chromium, '--headless', '--no-sandbox', '--disable-gpu', '--no-pdf-header-footer',
-                        '--virtual-time-budget=20000', f'--print-to-pdf={target.with_suffix(".pdf")}',
-                        f'file://{target}{PRINT}'], check=True, capture_output=True)
+    if shutil.which('chromium'):
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=['--no-sandbox'])
+            tab = browser.new_page()
+            tab.goto(f'file://{target}{PRINT}')
+            tab.wait_for_selector('.pdf-page')
+            tab.pdf(path=target.with_suffix('.pdf'), prefer_css_page_size=True, print_background=True)
+            browser.close()
     return count
 
 

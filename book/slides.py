@@ -97,6 +97,7 @@ def deck(language):
             mark, text = MARK.search(text), resolve(MARK.sub('', text), language)
             if not mark:
                 continue
+            text = re.sub(r' ?:numref:`(?:fig|tab)_\w+` ?', {'zh': '图', 'en': ' the figure'}[language], text)
             text = re.sub(r'^:\w+:[^\n]*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text, flags=re.MULTILINE | re.DOTALL)
             body = content(text, cells, f'{page.stem}-{number}{"_en" if language == "en" else ""}', mark[1])
             note = re.sub(r'^(?:!\[|\$\$|\|).*\n?', '', text, flags=re.MULTILINE).strip()

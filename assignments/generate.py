@@ -156,6 +156,7 @@ def student_folder(course, language):
         shutil.copytree(name, target / name, ignore=LEFT_OUT)
     for path in (*FILES, *(course / 'release' / name / f'{name}.ipynb' for name in names(language))):
         shutil.copy(path, target)
+    (target / 'data' / 'cache').mkdir()  # which cannot be made where a submission is graded
     if CLASS:
         draw_pictures(target / 'data')
     page = page_of('training', language)

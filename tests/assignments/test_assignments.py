@@ -234,7 +234,7 @@ def turned(text):
 
 FORGERIES = {'skipped': lambda result: {}, 'made up': forge,
              'of other pictures': lambda result: changed(result, turned),
-             'better numbers': lambda result: changed(result, number=lambda value: value + 0.1 if value < 1 else value - 5),
+             'better numbers': lambda result: changed(result, number=lambda mark: mark + 0.1 if mark < 1 else mark - 5),
              'of fewer pictures': lambda result: changed(result, lambda text: text[:-8])}
 
 

@@ -79,13 +79,13 @@ test: $(STAMP)  ## run the tests and compare the notebooks with their stored out
 test-all: test  ## also run the long tests
 	$(PYTHON) -m pytest tests -m long
 
-assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out
+assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out; CLASS=name makes a class's own
 	$(PYTHON) -m assignments.generate
 
 grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
 	$(PYTHON) -m assignments.grade "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
 
-solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
+solutions: $(STAMP)  ## execute the exercises' solutions with their experiments, three seeds (two hours), for the teacher
 	$(PYTHON) -m assignments.solutions $(NAMES)
 
 slides: $(STAMP)  ## make a lecture of the pages, an HTML file a language, with notes; PDFs too where there is Chromium

@@ -251,6 +251,7 @@ def page_context(app, pagename, templatename, context, doctree):
     source = notebooks.ROOT / f'{pagename}.md'
     context['source'] = f'{source.name}.txt' if source.exists() else None
     context['notebook'] = source.with_suffix('.ipynb').name if source.with_suffix('.ipynb').exists() else None
+    context['minutes'] = minutes(doctree) if context['notebook'] else None
     pdf = pdf_of(app)
     context['pdf'] = f'{up}{pdf.name}' if pdf else None
     context['binder'] = context['notebook'] and context['repository'] and context['repository'].replace(
@@ -262,6 +263,12 @@ def page_context(app, pagename, templatename, context, doctree):
     paragraph = doctree.next_node(nodes.paragraph) if doctree else None
     context['description'] = re.sub(r'\s+', ' ', paragraph.astext())[:160] if paragraph else ''
     context['script_files'] = [file for file in context['script_files'] if Path(str(file)).name not in UNUSED]
+
+
+def minutes(doctree):
+    """Return how long a page takes to read, code included: 300 Chinese characters or 200 words a minute."""
+    text = doctree.astext()
+    return max(1, round(len(re.findall('[\u3400-\u9fff]', text)) / 300 + len(re.findall('[A-Za-z]+', text)) / 200))
 
 
 def pdf_of(app):

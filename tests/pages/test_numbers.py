@@ -126,13 +126,11 @@ def test_counts_of_pictures():
 def test_what_mxnet_computed():
     stored = np.load('data/parity.npz')
     assert len(stored['logits']) == 32
-    assert (round(float(stored['logits'].max())), round(float(stored['loss']))) == (25, 16)
 
 
 def test_counts_in_the_chapter():
     assert len(re.findall(r'^## \d', Path('chapter_fine_tuning/exercises.md').read_text(), re.M)) == 8
-    assert len(re.findall(r'^\d\. .*:numref:', Path('chapter_fine_tuning/index.md').read_text(), re.M)) == 6
-    assert sum(page.read_text().count('### 错误') for page in notebooks.pages()) == 6
+    assert len(re.findall(r'^\* \*\*错\*\*', Path('chapter_fine_tuning/mistakes.md').read_text(), re.M)) == 7
     for exercise in Path('assignments').glob('[0-9]_*.md'):
         assert sum(map(int, re.findall(r'points=(\d+)', exercise.read_text()))) == 10
 
@@ -140,15 +138,13 @@ def test_counts_in_the_chapter():
 def test_marks_of_training(marks_of_training):
     """From scratch rises to about 0.8 and loses; the threshold gets most of what fine-tuning gets."""
     always, source, tuned, scratch, frozen = (marks_of_training[name] for name in (
-        'always the first class', 'source model, threshold', 'fine-tuning', 'from scratch', 'frozen features'))
+        'always not_hotdog', 'source model, threshold', 'fine-tuning', 'from scratch', 'frozen features'))
     assert len(marks_of_training) == 5 and 0.75 <= scratch['auroc'] <= 0.85
     assert round(source['auroc'], 2) == 0.95
     assert scratch['auroc'] < source['auroc'] < min(tuned['auroc'], frozen['auroc'])
     assert tuned['auroc'] - source['auroc'] < (source['auroc'] - scratch['auroc']) / 3
-    assert abs(tuned['accuracy'] - frozen['accuracy']) * COUNTS['test'].sum() <= 5  # a few pictures
-    assert scratch['accuracy'] < always['accuracy']
-    rising = [float(value) for value in re.findall(r'^\d +[\d.]+ +([\d.]+) +[\d.]+$', outputs('training'), re.M)]
-    assert len(rising) == 7 and rising == sorted(rising) and rising[0] < 0.65
+    assert round((frozen['accuracy'] - tuned['accuracy']) * COUNTS['test'].sum()) == 3
+    assert scratch['accuracy'] < always['accuracy'] == 0.75
 
 
 def test_times_of_training():

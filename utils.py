@@ -107,7 +107,7 @@ def show_pictures(pictures, titles=None, columns=8):
         axis.axis('off')
     for i, (axis, picture) in enumerate(zip(axes.flat, pictures)):
         axis.imshow(picture)
-        axis.set_title(titles[i] if titles else '', fontsize=8)
+        axis.set_title(titles[i] if titles else '', fontsize=8 if columns > 4 else 10)
 
 
 def show_history(history):

@@ -75,7 +75,7 @@ def used(data):
 def counts(data):
     """Return how many pictures are used, a DataFrame with a row for each class and a column for each split."""
     rows = used(data)
-    return pd.crosstab(rows['class'], rows.split)[list(SPLITS)]
+    return pd.crosstab(rows['class'], rows.split)[list(SPLITS)].rename_axis(index=None, columns=None)
 
 
 def published_set():

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import yaml
@@ -87,6 +88,7 @@ class Pages(SphinxTransform):
         self.html = self.app.builder.format == 'html'
         self.figures()
         self.describe_outputs()
+        self.data_frames()
         for title in self.document.findall(nodes.title):  # Sphinx numbers the sections itself
             first = title.next_node(nodes.Text)
             first.parent.replace(first, nodes.Text(re.sub(r'^\d+\. ', '', first)))
@@ -124,6 +126,27 @@ class Pages(SphinxTransform):
         for text in texts:
             logger.warning('no picture follows the comment <!-- alt: %s -->: remove it', text,
                            location=self.env.docname)
+
+    def data_frames(self):
+        """Typeset the DataFrames that cells show: what pandas writes is HTML, which a PDF cannot take."""
+        for node in list(self.document.findall(nodes.raw)):
+            written = re.search(r'<table[^>]*class="dataframe".*?</table>', node.astext(), re.DOTALL)
+            if not written:
+                continue
+            head, body = (list(part) for part in ElementTree.fromstring(written[0]))
+            width = sum(int(cell.get('colspan', 1)) for cell in head[0])
+            group = nodes.tgroup(cols=width)
+            group += [nodes.colspec(colwidth=1, stub=int(column == 0)) for column in range(width)]
+            group += [nodes.thead('', *map(self.table_row, head)), nodes.tbody('', *map(self.table_row, body))]
+            node.replace_self(nodes.table('', group, classes=['dataframe', 'colwidths-auto']))
+
+    @staticmethod
+    def table_row(row):
+        """Return a row of an HTML table, an element `tr`, as a node."""
+        cells = [nodes.entry('', nodes.paragraph('', ''.join(cell.itertext())),
+                             **{more: int(cell.get(span)) - 1 for more, span in
+                                (('morecols', 'colspan'), ('morerows', 'rowspan')) if cell.get(span)}) for cell in row]
+        return nodes.row('', *cells)
 
     def shrink(self, image):
         """Show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""

@@ -74,7 +74,7 @@ lab: $(STAMP)  ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab --config=jupyter_server_config.py
 
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
-	$(PYTHON) -m pytest --nbval tests $(CHAPTER)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --nbval tests $(CHAPTER)
 
 test-all: test  ## also run the long tests
 	$(PYTHON) -m pytest tests -m long
@@ -92,8 +92,8 @@ lock: $(STAMP)  ## compile the pins of environment*.yml and build.yml into the l
 	$(PINS) environment.yml build.yml | $(COMPILE) requirements.lock --python-platform x86_64-manylinux_2_28 > /dev/null
 	$(PINS) environment_pytorch.yml | $(COMPILE) requirements_pytorch.lock --universal > /dev/null
 
-evidence: $(STAMP)  ## measure what pretraining buys (about 1.5 hours, goes on where it was stopped); PHOTOS=folder
-	$(PYTHON) -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
+evidence: $(PYTORCH)  ## measure what pretraining buys (hours, or minutes on a GPU; goes on where it was stopped); PHOTOS=clone
+	.venv-pytorch/bin/python -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 demo-data: $(STAMP)  ## render the demo data set anew (hours)
 	test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv

@@ -10,6 +10,7 @@ import pytest
 from book import execute, notebooks
 
 HERE = Path(__file__).parent
+LAST = 'test_the_shipped_network_is_what_the_page_trains'
 sys.path.insert(0, str(HERE / 'tests' / 'book'))
 import nbval_gate  # noqa: E402
 
@@ -37,9 +38,21 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason='the page pytorch runs in its own environment: make pytorch'))
     if any(item.path.suffix == '.ipynb' and item.path.parent.name == notebooks.CHAPTER.name for item in items):
         order = [page.stem for start in ('index.md', 'index_en.md') for page in notebooks.pages(Path(start))]
-        last = 'test_the_shipped_network_is_what_the_page_trains'
-        items.sort(key=lambda item: len(order) if item.name == last else
+        items.sort(key=lambda item: len(order) if item.name == LAST else
                    order.index(item.path.stem) if item.path.suffix == '.ipynb' else -1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let a file's tests run in one process, those that need the trained network in that of the page training."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            is_trained = re.search(rf'/(training|prediction)\W.*Cell|{LAST}', nodeid)
+            return 'training' if is_trained else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
 
 
 def fail_when_skipped(report):

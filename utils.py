@@ -79,8 +79,7 @@ def read_picture(file):
 
 def normalise(pixels):
     """Return RGB pixels (height, width, 3) of 0 to 255 as a normalised batch of one, (1, 3, height, width)."""
-    x = (pixels.astype('float32') - nd.array(MEAN)) / nd.array(STD)
-    return x.transpose((2, 0, 1)).expand_dims(0)
+    return classifier.normalised(pixels.astype('float32').transpose((2, 0, 1)).expand_dims(0))
 
 
 def denormalise(x):

@@ -36,25 +36,9 @@ TEST = {'carrot_in_a_bun-000': ('夹胡萝卜的面包', 'carrot in a bun'), 'ca
         **{f'hot_dog-{number:03}': ('热狗', 'hot dog') for number in (1, 6, 16, 27, 34, 49)}}
 
 
-def with_arrays(arrays):
-    """Return a network with these parameters, a list of arrays in Gluon's order."""
-    net = imagenet.target_network('squeezenet1_1', len(arrays[-1]))
-    net.initialize()
-    net(nd.zeros((1, 3, 224, 224)))  # gives every parameter its shape
-    for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
-        parameter.set_data(nd.array(array).reshape(parameter.shape))
-    net.hybridize(static_alloc=True)
-    return net
-
-
-def arrays_of(net):
-    """Return a network's parameters as a list of arrays, in Gluon's order."""
-    return [parameter.data().asnumpy() for parameter in net.collect_params().values()]
-
-
 def start():
     """Return the parameters of ImageNet's SqueezeNet, its bias of `hotdog` raised by log 999."""
-    arrays = arrays_of(imagenet.pretrained('squeezenet1_1', mx.cpu()))
+    arrays = classifier.arrays_of(imagenet.pretrained('squeezenet1_1', mx.cpu()))
     arrays[-1][HOTDOG] += np.log(len(arrays[-1]) - 1)
     return arrays
 
@@ -69,7 +53,7 @@ def log_odds(outputs):
 def fine_tune(arrays, record_file, seed):
     """Return the parameters after fine-tuning on a RecordIO file; both classes weigh the same in the loss."""
     mx.random.seed(seed)
-    net, pictures = with_arrays(arrays), batches.RecordIter(record_file, BATCH, augment=True)
+    net, pictures = classifier.with_arrays(arrays), batches.RecordIter(record_file, BATCH, augment=True)
     pictures.epoch = 1000 * seed  # other views for each seed
     labels = records.labels(record_file)
     weights = nd.array([len(labels) / 2 / (labels == label).sum() for label in (0, 1)])
@@ -83,7 +67,7 @@ def fine_tune(arrays, record_file, seed):
             value = loss(log_odds(net(x)), y) * weights.take(y)
         value.backward()
         trainer.step(len(x))
-    return arrays_of(net)
+    return classifier.arrays_of(net)
 
 
 def mixture(record_file):
@@ -101,7 +85,7 @@ def read_script(file):
         weights = outputs * size * size * inputs
         kernel, bias, numbers = np.split(numbers, [weights, weights + outputs])
         arrays += [kernel.reshape(outputs, size, size, inputs).transpose(0, 3, 1, 2), bias]
-    return with_arrays(arrays), header
+    return classifier.with_arrays(arrays), header
 
 
 def samples(record_file):

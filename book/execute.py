@@ -133,7 +133,7 @@ class Store:
         return [part for part in hashes if record.get(part) != hashes[part]]
 
     def attach(self, page, notebook):
-        """Give a page's notebook the outputs that are stored; return its record."""
+        """Attach the outputs that are stored to a page's notebook; return its record."""
         notebooks.attach_outputs(notebook, nbformat.read(self.folder / f'{page.stem}.ipynb', as_version=4))
         return self.records[page.stem]
 

@@ -110,7 +110,7 @@ class Pages(SphinxTransform):
                 figure.replace_self(image)
 
     def describe_outputs(self):
-        """Give each output picture the alternative text that stands before it; on the site, in a smaller format."""
+        """Attach to each output picture the alternative text before it; on the site, in a smaller format."""
         texts = []
         for node in list(self.document.findall(lambda node: isinstance(node, (nodes.raw, nodes.image)))):
             if isinstance(node, nodes.raw):
@@ -266,7 +266,7 @@ def check_outputs(app):
 
 
 def page_context(app, pagename, templatename, context, doctree):
-    """Tell the templates what a page links to: the other edition, its notebook, its source, the PDF."""
+    """Pass to the templates what a page links to: the other edition, its notebook, its source, the PDF."""
     up, english = '../' * pagename.count('/'), app.config.language == 'en'
     name = pagename if pagename not in app.env.found_docs else (
         pagename.removesuffix('_en') if english else f'{pagename}_en')

@@ -8,6 +8,7 @@ import re
 import sys
 
 import nbconvert
+import nbformat
 
 from book import execute, notebooks
 
@@ -24,17 +25,19 @@ border-bottom: 1px solid gray; text-align: right; }} .anchor-link {{ display: no
 
 
 def report(notebook, language):
-    """Return an executed page as one HTML file without its code, as long as it speaks of the reader's pictures."""
-    cells = notebook.cells
-    first = next(i for i, cell in enumerate(cells) if cell.cell_type == 'code')
-    last = max(i for i, cell in enumerate(cells) if cell.cell_type == 'code')
-    for cell in cells:  # no space between Chinese sentences
-        if cell.cell_type == 'markdown':
+    """Return an executed page as one HTML file without its code: the sections that show something of the pictures."""
+    title = notebook.cells[0].source.splitlines()[0].removeprefix('# ')
+    last = max(i for i, cell in enumerate(notebook.cells) if cell.cell_type == 'code')
+    sections = [[]]
+    for cell in notebook.cells[:last + 1]:
+        if cell.source.startswith('## '):
+            sections.append([])
+        if cell.cell_type == 'markdown':  # no space between Chinese sentences
             cell.source = re.sub('([，。；：？！])\n(?=[^*\n])', r'\1', cell.source)
-    title = cells[0].source.splitlines()[0].removeprefix('# ')
+        sections[-1].append(cell)
     kept = notebook.copy()
-    kept.cells = [type(cells[0])(cell_type='markdown', id='title', metadata={}, source=f'# {title}'),
-                  *cells[first:last + 1]]
+    kept.cells = [nbformat.v4.new_markdown_cell(f'# {title}')] + [
+        cell for section in sections if any(cell.get('outputs') for cell in section) for cell in section]
     exporter = nbconvert.HTMLExporter(template_name='basic', exclude_input=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(kept)
     body = body.replace('$F_1$', '<i>F</i><sub>1</sub>')  # the only formula, and MathJax would be 2 MB

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = Path('_build')
 CHAPTER = Path('chapter_fine_tuning')
 PYTORCH = ROOT / '.venv-pytorch'  # the environment of the page `pytorch`; MXNet and PyTorch need different NumPys
-os.environ['JUPYTER_PATH'] = str(PYTORCH / 'share' / 'jupyter')  # where its kernel is
+os.environ['JUPYTER_PATH'] = os.pathsep.join(filter(None, [  # where its kernel is, then the reader's own
+    str(PYTORCH / 'share' / 'jupyter'), os.environ.get('JUPYTER_PATH')]))
 # Settings that utils.py takes from the environment: they change what the notebooks show.
 SETTINGS = ('PHOTOS', 'DEMO', 'SOURCE_MODEL')
 METADATA = {  # as JupyterLab writes it, so that a page saved unchanged stays unchanged
@@ -36,7 +37,7 @@ def pages(start=Path('index.md')):
 
 
 def needs_pytorch(page):
-    """Tell whether a page or notebook runs in the environment of PyTorch."""
+    """Return whether a page or notebook runs in the environment of PyTorch."""
     return chinese(Path(page)).stem == 'pytorch'
 
 
@@ -86,7 +87,7 @@ def difference(notebook, other):
 
 
 def attach_outputs(notebook, executed):
-    """Give the notebook's code cells the outputs of `executed`; raise ValueError when that holds other code."""
+    """Attach the outputs of `executed` to the notebook's code cells; raise ValueError when that holds other code."""
     number = difference(notebook, executed)
     if number:
         raise ValueError(f'code cell {number} is not the one that was executed')

@@ -15,13 +15,15 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
-from hotdog import datasets, files, imagenet, photographs, training
+from hotdog import datasets, files, imagenet, photographs, training, weights
 from hotdog.batches import MEAN, STD, RecordIter
 
 PENALTIES = (1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1)  # inverse ones: LogisticRegression's C
-RATES = (3e-5, 1e-4)
+VIEWS = 2  # augmented views of each training picture that a probe sees, besides the picture itself
+RATES, SHARES = (3e-5, 1e-4), (0, 0.25, 0.5, 0.75, 1)  # of Adam; of fine-tuning in the weights
+FROZEN = 26  # parameters of the first convolution and the first four Fire modules, which fine-tuning leaves
 PIECES, MOST, PATIENCE = (20, 50), 8, 2  # updates between validations; validations, and those without improvement
-WARM_UP, BATCH = 10, 32  # updates; pictures
+WARM_UP, LATE, BATCH = 10, 3, 32  # updates; the mean is over a third of them or so; pictures
 MAP = (7.5, 215.5, 215.5, 7.5)  # left, right, bottom, top of the 13 x 13 positions in the picture, each 16 wide
 PARAMETERS, DESCRIPTION = 'model.params', 'model.json'
 
@@ -66,10 +68,10 @@ def middle(pixels):
     return pixels[top:top + 224, left:left + 224]
 
 
-def normalised(x):
-    """Return RGB pixels (n, 3, height, width) of 0 to 255 as the networks expect them."""
-    mean, std = (nd.array(values, ctx=x.context).reshape((1, 3, 1, 1)) for values in (MEAN, STD))
-    return (x - mean) / std
+def normalised(x, F=nd):
+    """Return RGB pixels (n, 3, height, width) of 0 to 255 as the networks expect them; with F=mx.sym, of symbols."""
+    channels = [F.slice_axis(x, axis=1, begin=c, end=c + 1) for c in range(3)]
+    return F.concat(*[(channel - mean) / std for channel, mean, std in zip(channels, MEAN, STD)], dim=1)
 
 
 def load(folder=None):
@@ -92,36 +94,47 @@ def _from_file(path, classes, description):
 
 
 def features(data, ctx=mx.cpu()):
-    """Return {split: features (n, 512) of the source model, averaged over positions, and labels (n,)}."""
-    net, result = imagenet.pretrained('squeezenet1_1', ctx), {}
+    """Return {split: features (n, 512) of the source model, averaged over positions, and labels (n,)}.
+
+    With them, `views` has those of VIEWS augmented views of all training pictures.
+    """
+    net = imagenet.pretrained('squeezenet1_1', ctx)
     net.features.hybridize()
-    for split in photographs.SPLITS:
-        pictures = RecordIter(getattr(data, split), 40)
+
+    def pooled(file, name, passes=1, augment=False):
+        batches = itertools.chain.from_iterable(itertools.repeat(RecordIter(file, 40, augment), passes))
         rows = [(net.features(x.as_in_context(ctx)).mean(axis=(2, 3)).asnumpy(), y.asnumpy().astype(int))
-                for x, y in tqdm(pictures, f'features, {split}', unit='batch')]
-        result[split] = tuple(np.concatenate(part) for part in zip(*rows))
-    return result
+                for x, y in tqdm(batches, f'features, {name}', unit='batch')]
+        return tuple(np.concatenate(part) for part in zip(*rows))
+
+    samples = {split: pooled(getattr(data, split), split) for split in photographs.SPLITS}
+    return {**samples, 'views': pooled(data.train, 'views', VIEWS, augment=True)}
 
 
 def probe(samples):
-    """Return logistic regressions {C: model} on frozen features, and the one with the least validation loss.
+    """Return the logistic regression on frozen features with the least cross-entropy on the validation split, and C.
 
-    `samples` is what `features` returns; the cross-entropy is taken on its validation split.
+    `samples` is what `features` returns; C is the inverse penalty for a training set without its augmented views.
     """
-    models = {c: LogisticRegression(C=c, max_iter=2000).fit(*samples['train']) for c in PENALTIES}
+    x, y = (np.concatenate(parts) for parts in zip(samples['train'], samples['views']))
+    models = {c: LogisticRegression(C=c / (1 + VIEWS), max_iter=2000).fit(x, y) for c in PENALTIES}
     x, y = samples['validation']
-    losses = {c: metrics.log_loss(y, model.predict_proba(x), labels=model.classes_) for c, model in models.items()}
-    return models[min(losses, key=losses.get)], losses
+    c = min(models, key=lambda c: metrics.log_loss(y, models[c].predict_proba(x), labels=models[c].classes_))
+    return models[c], c
 
 
-def with_head(model, ctx=mx.cpu()):
-    """Return the source model with a logistic regression as its output layer."""
+def with_head(model):
+    """Return the source model's parameters, a list of arrays, with a logistic regression as its output layer."""
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:  # of two classes scikit-learn keeps the difference
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    net, source = imagenet.target_network('squeezenet1_1', len(weight)), imagenet.pretrained('squeezenet1_1', ctx)
-    arrays = [parameter.data().asnumpy() for parameter in source.features.collect_params().values()]
-    for parameter, array in zip(net.collect_params().values(), [*arrays, weight[:, :, None, None], bias], strict=True):
+    return [*weights.squeezenet()[:-2], weight[:, :, None, None], bias]
+
+
+def with_arrays(arrays, ctx=mx.cpu()):
+    """Return a SqueezeNet with these parameters, a list of arrays in Gluon's order; the last is a bias an output."""
+    net = imagenet.target_network('squeezenet1_1', len(arrays[-1]))
+    for parameter, array in zip(net.collect_params().values(), arrays, strict=True):
         parameter.shape = array.shape
         parameter.initialize(ctx=ctx)
         parameter.set_data(nd.array(array))
@@ -130,14 +143,16 @@ def with_head(model, ctx=mx.cpu()):
 
 
 class _Course:
-    """A network on its way from `start` at a constant rate; `average` is the mean of its weights over late updates."""
+    """A network on its way from `start` at a constant rate; `mean` are its weights, averaged over late updates."""
 
-    def __init__(self, data, model, rate, ctx):
-        self.net, self.average = with_head(model, ctx), with_head(model, ctx)
-        self.ctx, self.rate, self.updates = ctx, rate, 0
+    def __init__(self, data, start, rate, ctx):
+        self.data, self.rate, self.ctx, self.updates, self.history = data, rate, ctx, 0, []
+        self.net, self.averaged = with_arrays(start, ctx), with_arrays(start, ctx)
+        self.pairs = list(zip(*(net.collect_params().values() for net in (self.averaged, self.net))))[FROZEN:]
+        for parameter in list(self.net.collect_params().values())[:FROZEN]:
+            parameter.grad_req = 'null'
+        self.trainer = gluon.Trainer([parameter for _, parameter in self.pairs], 'adam', {'wd': 1e-4})
         self.batches = itertools.chain.from_iterable(itertools.repeat(RecordIter(data.train, BATCH, augment=True)))
-        self.trainer = gluon.Trainer(self.net.collect_params(), 'adam', {'learning_rate': rate, 'wd': 1e-4})
-        self.validation, self.history = RecordIter(data.validation), []
         self.piece = int(np.clip(len(RecordIter(data.train, BATCH)), *PIECES))
 
     def go_on(self, bar):
@@ -150,65 +165,75 @@ class _Course:
                 value = loss(self.net(x.as_in_context(self.ctx)), y.as_in_context(self.ctx))
             value.backward()
             self.trainer.step(len(x))
-            for mean, new in zip(self.average.collect_params().values(), self.net.collect_params().values()):
-                mean.set_data(mean.data() + (new.data() - mean.data()) * 8 / (self.updates + 8))
+            for mean, new in self.pairs:
+                mean.set_data(mean.data() + (new.data() - mean.data()) * LATE / (self.updates + LATE))
             bar.update()
-        probabilities, labels = training.predict(self.validation, self.average, self.ctx)
-        value = metrics.log_loss(labels, probabilities, labels=range(probabilities.shape[1]))
-        accuracy = (probabilities.argmax(axis=1) == labels).mean()
+        value, accuracy = _validate(self.data, self.averaged, self.ctx)
         self.history.append({'rate': self.rate, 'updates': self.updates, 'loss': value, 'accuracy': accuracy})
         return value
 
 
-def fine_tune(data, model, ctx=mx.cpu()):
-    """Return the network that fine-tuning makes of a probe, and a DataFrame of its validations.
+def _validate(data, net, ctx):
+    """Return the cross-entropy and the accuracy of a network on the validation split."""
+    probabilities, labels = training.predict(RecordIter(data.validation), net, ctx)
+    return (metrics.log_loss(labels, probabilities, labels=range(len(data.classes))),
+            (probabilities.argmax(axis=1) == labels).mean())
 
-    Begins at the probe (Kumar et al., arXiv 2202.10054), with Adam. All RATES run up to the first validation; the best
-    goes on until the loss has not fallen for PATIENCE validations. What is evaluated is a running mean of the weights.
+
+def arrays_of(net):
+    """Return a network's parameters as a list of arrays, in Gluon's order."""
+    return [parameter.data().asnumpy() for parameter in net.collect_params().values()]
+
+
+def fine_tune(data, start, ctx=mx.cpu()):
+    """Return the parameters that fine-tuning makes of those of `start`, and a DataFrame of its validations.
+
+    Begins at a probe (Kumar et al., arXiv 2202.10054), with Adam; the layers before the last four Fire modules stay.
+    All RATES run up to the first validation; the best goes on until the loss has not fallen for PATIENCE validations.
+    What is evaluated is a running mean of the weights.
     """
     mx.random.seed(0)
-    courses = [_Course(data, model, rate, ctx) for rate in RATES]
+    courses = [_Course(data, start, rate, ctx) for rate in RATES]
     with tqdm(desc='fine-tuning', total=courses[0].piece * (len(RATES) + MOST - 1), unit='update') as bar:
         losses = [course.go_on(bar) for course in courses]
         course = courses[int(np.argmin(losses))]
-        best, kept, left = min(losses), _values(course.average), PATIENCE
+        best, kept, left = min(losses), arrays_of(course.averaged), PATIENCE
         while left and len(course.history) < MOST:
             loss = course.go_on(bar)
-            best, kept, left = (loss, _values(course.average), PATIENCE) if loss < best else (best, kept, left - 1)
-    for parameter, value in zip(course.average.collect_params().values(), kept):
-        parameter.set_data(value)
-    return course.average, pd.DataFrame([row for each in courses for row in each.history])
-
-
-def _values(net):
-    return [parameter.data().copy() for parameter in net.collect_params().values()]
+            best, kept, left = (loss, arrays_of(course.averaged), PATIENCE) if loss < best else (best, kept, left - 1)
+    return kept, pd.DataFrame([row for each in courses for row in each.history])
 
 
 def trained(data, ctx=mx.cpu()):
     """Return a classifier for a data set and the features that `features` returns.
 
-    Frozen features are tried first, then fine-tuning from them; what has the lower cross-entropy on the validation
-    split is kept. `description` says which (`kept`), the losses of both, and how fine-tuning went (`history`). Of a
-    folder of photographs both are kept beside its packed pictures, and found there the next time.
+    Its weights lie between those of a probe on frozen features and those after fine-tuning (Wortsman et al., arXiv
+    2109.01903), at that of SHARES which has the lowest cross-entropy on the validation split. `description` tells the
+    `share`, the losses of all (`shares`), and how fine-tuning went (`history`). Of a folder of photographs both are
+    kept beside its packed pictures, and found there the next time.
     """
     folder = data.train.parent / 'classifier'
     if (folder / 'features.npz').exists():
         with np.load(folder / 'features.npz') as kept:
-            return load(folder), {split: (kept[f'{split}_x'], kept[f'{split}_y']) for split in photographs.SPLITS}
+            return load(folder), {name[:-2]: (kept[name], kept[f'{name[:-2]}_y']) for name in kept if name[-1] == 'x'}
     samples = features(data, ctx)
-    model, losses = probe(samples)
-    net, history = fine_tune(data, model, ctx)
-    best = {'frozen features': min(losses.values()), 'fine-tuning': history.loss.min()}
-    kept = min(best, key=best.get)
-    result = Classifier(net if kept == 'fine-tuning' else with_head(model, ctx), list(data.classes), {
-        'classes': list(data.classes), 'kept': kept, 'C': model.C, 'validation_loss': best,
+    model, c = probe(samples)
+    start = with_head(model)
+    tuned, history = fine_tune(data, start, ctx)
+    nets = {share: with_arrays([(1 - share) * one + share * other for one, other in zip(start, tuned)], ctx)
+            for share in SHARES}
+    losses = pd.DataFrame([(share, *_validate(data, net, ctx)) for share, net in nets.items()],
+                          columns=['share', 'loss', 'accuracy'])
+    share = float(losses.share[losses.loss.argmin()])
+    result = Classifier(nets[share], list(data.classes), {
+        'classes': list(data.classes), 'share': share, 'C': c, 'shares': losses.to_dict('records'),
         'history': history.to_dict('records')})
     if datasets.is_folder(data):
         with files.replacing(folder) as part:
             part.mkdir()
             save(result, part)
-            np.savez(part / 'features.npz', **{f'{split}_{name}': values for split, pair in samples.items()
-                                               for name, values in zip('xy', pair)})
+            np.savez(part / 'features.npz', **{f'{name}_{axis}': values for name, pair in samples.items()
+                                               for axis, values in zip('xy', pair)})
     return result, samples
 
 

@@ -57,13 +57,14 @@ def table(data):
     """Return the files of a folder's data set, a DataFrame: `file`, `class`, `split`, and why it is left out.
 
     `reason` is '' for what is used; the rows of a split are in the order of its records. `other` is the file that a
-    repeated picture repeats. The pictures of other data sets have no files: `file` is their place.
+    repeated picture repeats, `group` the number of those that are nearly the same. The pictures of other data sets have
+    no files: `file` is their place.
     """
     if is_folder(data):
         return photographs.read_table(data.train.parent)
     rows = [(f'{split} {number}', data.classes[label], split, '', '') for split in SPLITS
             for number, label in enumerate(records.labels(getattr(data, split)))]
-    return pd.DataFrame(rows, columns=['file', 'class', 'split', 'reason', 'other'])
+    return pd.DataFrame(rows, columns=['file', 'class', 'split', 'reason', 'other']).assign(group=range(len(rows)))
 
 
 def used(data):

@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
 from hotdog import datasets, records
 from hotdog.photographs import SPLITS
@@ -23,15 +23,22 @@ def interval(right, count):
     return tuple(stats.binomtest(int(right), int(count)).proportion_ci(method='wilson'))
 
 
-def out_of_fold(samples, c):
+def out_of_fold(samples, c, groups):
     """Return the probabilities (n, classes) that a probe with C=c gives to each picture, trained on others, and labels.
 
-    `samples` is {split: (features, labels)}; pictures are in the order train, validation, test. There are five folds,
-    each predicted by a logistic regression on the other four; fewer where a class has fewer pictures.
+    `samples` is {split: (features, labels)}; pictures are in the order train, validation, test, and so are the numbers
+    of their groups (n,), none of which is divided. There are five folds, each predicted by a logistic regression on the
+    other four; fewer where a class has fewer groups.
     """
     x, y = (np.concatenate(part) for part in zip(*(samples[split] for split in SPLITS)))
-    folds = StratifiedKFold(min(5, np.bincount(y).min()), shuffle=True, random_state=0)
-    return cross_val_predict(LogisticRegression(C=c, max_iter=2000), x, y, cv=folds, method='predict_proba'), y
+    return _cross_predicted(LogisticRegression(C=c, max_iter=2000), x, y, groups, method='predict_proba'), y
+
+
+def _cross_predicted(model, x, y, groups, **options):
+    """Return what a model predicts for each picture, fitted to folds in which nothing of its group is."""
+    fewest = min(len(np.unique(groups[y == name])) for name in np.unique(y))
+    folds = StratifiedGroupKFold(min(5, fewest), shuffle=True, random_state=0)
+    return cross_val_predict(model, x, y, groups=groups, cv=folds, **options)
 
 
 def doubtful(probabilities, y):
@@ -52,8 +59,7 @@ def shortcuts(data):
         known['size'] = table[['width', 'height', 'bytes']].to_numpy(float)
         known['kind of file'] = pd.get_dummies(table.file.map(lambda name: Path(name).suffix.lower())).to_numpy(float)
     y, model = table['class'].to_numpy(), RandomForestClassifier(200, min_samples_leaf=3, random_state=0)
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    return pd.Series({name: balanced_accuracy_score(y, cross_val_predict(model, x, y, cv=folds))
+    return pd.Series({name: balanced_accuracy_score(y, _cross_predicted(model, x, y, table['group']))
                       for name, x in known.items()})
 
 

@@ -23,7 +23,7 @@ FEWEST = 10  # good pictures of a class
 SHARES = {'test': 0.2, 'validation': 0.15}  # that are drawn, of all pictures and of those for training
 SAME, NEAR = 12, 40  # bits of 256 in which the hashes of two views of one picture differ, and of two that are alike
 TONES = 10  # of 255, by which such pictures differ on average: else pictures on a plain ground would all be alike
-VERSION = 3  # raise it when the same photographs are to be packed anew
+VERSION = 4  # raise it when the same photographs are to be packed anew
 NOT_A_FILE, LINK, NO_CLASS = 'no file', 'a link that leads out of the folder', 'in no class'
 COPY, ALIKE, TWO_CLASSES = 'the same picture as', 'nearly the same picture as', 'in another class too'
 UNREADABLE = ('damaged', 'empty', 'no picture', 'too many pixels', 'too small or too slender', '32 bits a pixel')
@@ -195,8 +195,8 @@ def divide(table, groups):
 def packed(folder, cache, strict=False):
     """Return the folder in `cache` that holds a folder's packed pictures, and the classes; pack it if anything changed.
 
-    It holds SPLIT.rec and `pictures.csv`, the table of `find` with `width`, `height` and `bytes` of each file; the
-    pictures of each split are in the order of its records.
+    It holds SPLIT.rec and `pictures.csv`, the table of `find` with `width`, `height` and `bytes` of each file and the
+    number of its `group` of nearly the same pictures; the pictures of each split are in the order of its records.
     Raises FileNotFoundError or ValueError when training would be senseless, or, if strict, when any file is left out.
     """
     folder = Path(folder).expanduser().resolve()
@@ -231,7 +231,7 @@ def read_table(packed_folder):
 def _read_all(folder, table):
     """Return the table in the order in which it is packed, every file judged, and {row: JPEG} of what can be used."""
     order = random.Random(0).sample(range(len(table)), len(table))  # readers shuffle nearby records only
-    table = table.iloc[order].reset_index(drop=True).assign(width=0, height=0, bytes=0)
+    table = table.iloc[order].reset_index(drop=True).assign(width=0, height=0, bytes=0, group=-1)
     candidates, jpegs, thumbnails = table.index[table.reason == ''], {}, {}
     with ThreadPool() as pool:
         encoded = tqdm(pool.imap(_encoded, [folder / name for name in table.file[candidates]]), 'reading',
@@ -242,7 +242,7 @@ def _read_all(folder, table):
                 jpegs[i], thumbnails[i] = jpeg, thumbnail
     good = table.loc[list(jpegs)]
     groups = leave_out_repetitions(good, np.stack(list(thumbnails.values()))) if len(good) else []
-    table.loc[good.index, ['reason', 'other']] = good[['reason', 'other']]
+    table.loc[good.index, ['reason', 'other', 'group']] = good.assign(group=groups)[['reason', 'other', 'group']]
     _refuse_senseless(folder, table)
     used = (good.reason == '').to_numpy()
     good = good[used].copy()

@@ -1,517 +1,682 @@
-"""Measure what pretraining buys, for the page 'evidence': python -m hotdog.studies [--photos FOLDER] (make evidence).
+"""Measure what pretraining buys, for the page `evidence`: `make evidence PHOTOS=folder`.
 
-Each run trains one network on the demo set (or on a part of it) with one seed, and every line of `data/evidence.csv` is
-one evaluation of it. A finished run is kept: called again, the program goes on where it was stopped. Learning rates are
-chosen from GRID by the validation split with seed 0, alike for every method; the test split and the photographs are
-evaluated with the chosen rate alone, once.
+`docs/EVIDENCE.md` tells the design and why it is so. A run trains one network; every line of `data/evidence.csv` is
+one evaluation of it, and `data/evidence.npz` keeps, under the line's id, the log-odds of "hot dog" of every picture.
+What is finished is kept: called again, the program goes on where it was stopped. It is written in PyTorch, so that it
+takes today's GPUs; the network and its weights are the chapter's (tests/book/test_pytorch.py compares them).
 """
 import argparse
-import csv
-import datetime
+import copy
 import functools
 import hashlib
-import io
 import itertools
+import math
+import multiprocessing
 import os
-import random
+import platform
 import sys
-import time
+from concurrent import futures
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
-import mxnet as mx
 import numpy as np
-from mxnet import autograd, gluon, init, nd, recordio
-from scipy import stats
-from sklearn import metrics
+import pandas as pd
+import torch
+from PIL import Image, ImageOps
+from sklearn import linear_model
+from torch import nn
+from torch.optim import swa_utils
+from torchvision import io, models
+from torchvision.transforms.v2 import functional
 from tqdm import tqdm
 
-import utils
-from hotdog import imagenet, datasets
+from hotdog import files, weights
+from hotdog.evidence import LOG_ODDS, SCORES, TABLE, read
 
-TABLE = datasets.DATA / 'evidence.csv'
-GRID = (0.0005, 0.002, 0.008, 0.032)  # learning rates, the same for every method
-BATCH, STEPS = 32, 19  # pictures of an update, updates of an epoch on all pictures
-EPOCHS, LONG = 4, 32  # of every method, and of training from scratch until it converges
-PROBE_EPOCHS, VIEWS = 100, 3  # of the probe, which costs next to nothing: its features are computed once for each view
-SEEDS, FEWER, TWO = 5, 3, 2
-PICTURES, STAGES, ALL = (10, 25, 50, 100), (3, 6), 9  # pictures of each class; copied stages, of 9
-METHODS = ('frozen features', 'fine-tuning', 'faster head', 'probe first', 'from scratch')
-AT_ONCE = 6  # runs of one process: MXNet keeps some hundred megabytes of each
-CURVE = (0, 4, 8, 12, 19, 38, 57, 76)  # updates after which a run is validated
+LIST = files.DATA / 'photographs_2000.csv'
+CACHE = files.CACHE / 'evidence'  # what can be made again
+SPLITS = ('train', 'validation', 'test')
+BATCH, WARM_UP, LAYERS, HOTDOG = 32, 10, 9, 934
+CROP, SMALL = 224, 128  # pixels of a training crop
+RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0)
+CURVE = (25, 50, 100, 150, 200, 300, 400, 600, 1000, 1500, 2000, 3000)  # updates after which a run is validated
+SHORT = 100
+VIEWS = 4  # augmented views of each picture whose features the probe learns from
+TUNING_SEEDS, SEEDS = 2, 5
+CHAPTER = 133  # updates of the chapter's seven epochs on the rendered pictures
+PICTURES = {'photographs': 1000, 'renders': 150}  # training pictures of hot dogs
+MIXTURES = (0.25, 0.5, 0.75)  # shares of the tuned weights in WiSE-FT; 0 and 1 are rows of their own
+SECONDS = {CROP: 1.05, SMALL: 0.3}  # of an update on one core with AVX2, by the crop's side
+DEVICE = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 
 
 class Run(NamedTuple):
-    """One training: `study` is the first that needs it, `pictures` is 0 for all and otherwise counts each class."""
+    """One training. `pictures` counts the hot dogs among its pictures, `copied` the layers from the source model."""
 
-    study: int
+    data: str
     method: str
+    optimiser: str
     pictures: int
-    stages: int
-    epochs: int
-    rate: float
+    copied: int
+    crop: int
+    view: int  # pixels of the middle of a picture that the network is evaluated on
+    rate: float  # of the probe: the inverse of the penalty
     seed: int
 
-    @property
-    def updates(self):
-        """Count the updates: with fewer pictures as many as with all."""
-        return self.epochs * STEPS
 
-    @property
-    def name(self):
-        """Name the run's file."""
-        return '-'.join(str(value).replace(' ', '_') for value in self)
+class Row(NamedTuple):
+    """A row of the plan: a run whose rate is chosen after `tuned` updates, starting with three around `start`."""
 
+    run: Run
+    updates: int
+    start: float
+    tuned: int
 
-COLUMNS = (*Run._fields, 'split', 'updates', 'count', 'accuracy', 'f1', 'balanced', 'answers', 'seconds',
-           'cpu_seconds', 'date', 'versions', 'hardware', 'data')
-
-
-def run_of(method, study=1, pictures=0, stages=None, epochs=None, rate=0.0, seed=0):
-    """Return a run, by default one of study 1."""
-    if epochs is None:
-        epochs = PROBE_EPOCHS if method == 'frozen features' else EPOCHS
-    stages = (0 if method == 'from scratch' else ALL) if stages is None else stages
-    return Run(study, method, pictures, stages, epochs, rate, seed)
+    def at(self, rate, seed):
+        """Return its run with a learning rate and a seed."""
+        return self.run._replace(rate=rate, seed=seed)
 
 
-def plan(choose):
-    """Yield every run with the splits that it is evaluated on, in the order of work.
+class Task(NamedTuple):
+    """What a process does at a time: train a run, and test what it trained."""
 
-    `choose(run)` gives the learning rate that the validation split chose for this sort of run; it is asked when all
-    runs that it depends on have been yielded.
+    run: Run
+    updates: int
+    test: bool
+
+
+def row(method, start, updates, data='photographs', pictures=None, copied=LAYERS, optimiser='adam', crop=CROP,
+        view=CROP, tuned=None):
+    """Return a row of the plan."""
+    return Row(Run(data, method, optimiser, pictures or PICTURES[data], copied, crop, view, 0.0, 0), updates, start,
+               tuned or updates)
+
+
+def probe(**options):
+    """Return the row of the plan for logistic regression on frozen features."""
+    return row('probe', 0.03, 0, optimiser='', **options)
+
+
+MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL),
+        row('fine-tuning', 1e-4, 400), probe(),
+        row('from scratch', 1e-3, SHORT, copied=0, crop=SMALL), row('fine-tuning', 1e-4, SHORT))
+METHODS = (row('probe then fine-tuning', 1e-4, 150), row('hotdog row', 1e-4, 150), row('one rate', 1e-4, 150),
+           row('fine-tuning', 1e-4, 150), row('fine-tuning', 1e-3, 150, optimiser='sgd'),
+           row('from scratch, plain', 3e-4, 600, copied=0, crop=SMALL),
+           row('from scratch', 1e-3, 200, copied=0, crop=SMALL), row('from scratch', 1e-3, 200, copied=0))
+CHAPTER_ROWS = (probe(data='renders'), row('fine-tuning', 1e-4, CHAPTER, data='renders'),
+                row('fine-tuning', 1e-3, CHAPTER, data='renders', optimiser='sgd'),
+                row('from scratch', 1e-3, CHAPTER, data='renders', copied=0))
+ABLATION = (row('from scratch, plain', 3e-4, CHAPTER, data='renders', copied=0),
+            row('from scratch, Xavier', 1e-3, CHAPTER, data='renders', copied=0),
+            row('from scratch', 3e-2, CHAPTER, data='renders', copied=0, optimiser='sgd'))
+TRANSFER = (row('hotdog row', 1e-4, CHAPTER, data='renders'),)
+SIZES = tuple(itertools.chain.from_iterable(
+    (probe(pictures=pictures), row('fine-tuning', 1e-4, updates, pictures=pictures),
+     row('from scratch', 1e-3, 2 * updates, pictures=pictures, copied=0, crop=SMALL))
+    for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
+DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1)) + tuple(
+    row('from scratch', 1e-3, updates, copied=0, crop=SMALL) for updates in (400, 600))
+FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, CROP, 0.0, 0), 0, True)
+              for method in ('source threshold', 'hotdog row') for data in ('renders', 'photographs'))
+PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *SIZES, *DEPTHS, *ABLATION)
+
+
+# What is still to do
+
+def row_id(run, updates, tested, split, mixture=1.0):
+    """Return the name, 10 hexadecimal digits, of one evaluation."""
+    return hashlib.sha1(repr((*run, updates, tested, split, mixture)).encode()).hexdigest()[:10]
+
+
+def is_done(auroc, run, updates, split='validation'):
+    """Return whether a run was evaluated after so many updates on a split of the data that it was trained on."""
+    return row_id(run, updates, run.data, split) in auroc
+
+
+def validation_auroc(auroc, run, updates):
+    """Return the mean validation AUROC of a run over the seeds of tuning."""
+    return sum(auroc[row_id(run._replace(seed=seed), updates, run.data, 'validation')]
+               for seed in range(TUNING_SEEDS)) / TUNING_SEEDS
+
+
+def tuning(auroc, plan_row):
+    """Return the chosen rate (None while there is none) and the trainings that choosing it still needs.
+
+    `auroc` is {id: AUROC} of the table's rows. Three rates are tried at first, and more until the best one has a worse
+    neighbour on either side.
     """
-    every = ('validation', 'test', 'photos')
-
-    def tuned(runs, seeds):
-        for run, rate in itertools.product(runs, GRID):
-            yield run._replace(rate=rate), ('validation',)
-        for seed, run in itertools.product(range(seeds), runs):
-            yield run._replace(rate=choose(run), seed=seed), every
-
-    yield from tuned([run_of(method) for method in METHODS], SEEDS)
-    yield run_of('hotdog row', study=4, epochs=0), every
-    yield from tuned([run_of('hotdog row', study=4)], FEWER)
-    for seed, pictures, method in itertools.product(range(FEWER), PICTURES, ('fine-tuning', 'from scratch')):
-        run = run_of(method, study=2, pictures=pictures, seed=seed)
-        yield run._replace(rate=choose(run_of(method))), every
-    yield from tuned([run_of(method, study=3, stages=stages)
-                      for stages in STAGES for method in ('fine-tuning', 'frozen stages')], FEWER)
-    for seed in range(TWO):
-        run = run_of('from scratch', study=6, epochs=LONG, seed=seed)
-        yield run._replace(rate=choose(run_of('from scratch'))), every
+    middle = RATES.index(plan_row.start)
+    rates, updates = list(RATES[middle - 1:middle + 2]), plan_row.tuned
+    while True:
+        runs = [plan_row.at(rate, seed) for seed in range(TUNING_SEEDS) for rate in rates]
+        needed = [Task(run, updates, False) for run in runs if not is_done(auroc, run, updates)]
+        if needed:
+            return None, needed
+        best = max(rates, key=lambda rate: validation_auroc(auroc, plan_row.at(rate, 0), updates))
+        place = RATES.index(best)
+        if best == rates[0] and place > 0:
+            rates.insert(0, RATES[place - 1])
+        elif best == rates[-1] and place < len(RATES) - 1:
+            rates.append(RATES[place + 1])
+        else:
+            return best, []
 
 
-def read(path=TABLE):
-    """Read the table: a list of dictionaries, numbers as numbers."""
-    def value(column, text):
-        if column in ('study', 'pictures', 'stages', 'epochs', 'seed', 'updates', 'count'):
-            return int(text)
-        if column in ('rate', 'accuracy', 'f1', 'balanced', 'seconds', 'cpu_seconds'):
-            return float(text or 'nan')  # only rows of the validation split tell how long the training took
-        return text
+def probe_rate(auroc, run):
+    """Return the penalty chosen for the probe of the same pictures as a run has, or None."""
+    return tuning(auroc, probe(data=run.data, pictures=run.pictures))[0]
 
-    if not Path(path).exists():
+
+def needed_by(auroc, plan_row):
+    """Return the tasks that a row of the plan still needs and that can begin: tuning, then training with tests."""
+    rate, needed = tuning(auroc, plan_row)
+    if plan_row.run.method == 'probe then fine-tuning' and not probe_rate(auroc, plan_row.run):
         return []
-    with open(path, newline='', encoding='utf-8') as file:
-        return [{column: value(column, text) for column, text in row.items()} for row in csv.DictReader(file)]
+    if any(longer.run == plan_row.run and longer.updates > plan_row.updates and not tuning(auroc, longer)[0]
+           for longer in PLAN):  # its runs will serve here too
+        return []
+    return needed if rate is None else [
+        Task(run, plan_row.updates, True) for run in (plan_row.at(rate, seed) for seed in range(SEEDS))
+        if not is_done(auroc, run, plan_row.updates, 'test')]
 
 
-def write(rows, path=TABLE):
-    """Write the table, the old one or the new one whole, never a part."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator='\n')
-    writer.writeheader()
-    writer.writerows(rows)
-    half = Path(f'{path}.{os.getpid()}.tmp')
-    half.write_text(text.getvalue(), encoding='utf-8')
-    os.replace(half, path)
+def to_do(auroc):
+    """Return all tasks that can begin, the most wanted first."""
+    tasks = [task for task in FIXED if not is_done(auroc, task.run, 0, 'test')]
+    return list(dict.fromkeys(itertools.chain(tasks, *(needed_by(auroc, plan_row) for plan_row in PLAN))))
 
 
-def select(rows, **conditions):
-    """Give the rows whose columns have these values, in the order of seeds and updates."""
-    found = [row for row in rows if all(row[name] == value for name, value in conditions.items())]
-    return sorted(found, key=lambda row: (row['seed'], row['updates']))
+def estimate(tasks):
+    """Return the seconds that tasks take on one core."""
+    return sum(task.updates * SECONDS[task.run.crop] + 30 for task in tasks)
 
 
-def final(rows, run, split):
-    """Give the rows of a sort of run after its last update: every rate and seed."""
-    return select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, split=split,
-                  updates=run.updates)
+# The pictures
 
+def listed(folder):
+    """Yield split, label, origin and picture (3, height, width), short side 256, of the listed photographs.
 
-def chosen_rate(rows, run):
-    """Give the rate with the best balanced accuracy on the validation split with seed 0; of equals the smallest.
-
-    Raises ValueError when a rate of the grid has not been tried.
+    `folder` is a clone of the public collection, whose files must have the listed SHA-256, or a folder of copies with
+    short side 256, SPLIT/CLASS/NAME.jpg, taken as they are. Raises FileNotFoundError or ValueError naming a bad file.
     """
-    tried = {row['rate']: row['balanced'] for row in final(rows, run, 'validation') if row['seed'] == 0}
-    if set(GRID) - set(tried):
-        raise ValueError(f'the rates of {run.method} are not all tried: run make evidence')
-    return max(GRID, key=lambda rate: (tried[rate], -rate))
+    if folder is None:
+        raise FileNotFoundError('the photographs are not here yet: make evidence PHOTOS=folder, a clone of the public '
+                                'collection that docs/EVIDENCE.md names')
+    for item in tqdm(list(pd.read_csv(LIST).itertuples()), 'reading photographs'):
+        copy, original = folder / item.split / item[2] / Path(item.original).name, folder / item.original
+        if not copy.exists() and files.digest(original) != item.sha256:
+            raise ValueError(f'{original} is not the listed photograph (its SHA-256 differs): check out the commit')
+        picture = ImageOps.exif_transpose(Image.open(copy if copy.exists() else original)).convert('RGB')
+        picture = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        yield item.split, int(item[2] == 'hotdog'), Path(item.original).stem.rpartition('_')[0] or 'food-101', picture
 
 
-def fingerprint():
-    """Name the demo data by the first digits of a hash."""
-    return hashlib.sha256((datasets.DATA / 'checksums.txt').read_bytes()).hexdigest()[:8]
+def rendered():
+    """Yield split, label, origin and picture of the demo set, whose RecordIO files hold JPEGs."""
+    for split in SPLITS:
+        words = np.fromfile(files.DATA / f'demo_{split}.rec', 'uint32')
+        while len(words):  # magic number, length, flag, label, two numbers, JPEG
+            length, label = int(words[1]), int(words[3:4].view('float32')[0])
+            jpeg = words[8:].view('uint8')[:length - 24]
+            yield split, label, 'render', io.decode_image(torch.from_numpy(jpeg))
+            words = words[2 + (length + 3) // 4:]
 
 
-def parameter_folder():
-    """Give the folder of the trained networks, which is made if it is not there."""
-    folder = datasets.CACHE / f'evidence-{fingerprint()}'
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def prepare(data, pictures):
+    """Write the pictures of a data set once, as tensors of 8 bits, into the cache.
 
-
-def stages_of(net):
-    """List the layers of `features` that have parameters, in their order: 9 in SqueezeNet."""
-    return [layer for layer in net.features if list(layer.collect_params())]
+    Each split has `labels`, `origins`, and `middle`, the middle 224 pixels of each picture with short side 256. The
+    training split also has `whole`, each picture scaled to a square a little larger than a crop, and `aspect`.
+    """
+    with files.replacing(CACHE / f'{data}.pt') as part:
+        splits = {split: {'labels': [], 'origins': [], 'middle': [], 'aspect': [], CROP: [], SMALL: []}
+                  for split in SPLITS}
+        for split, label, origin, picture in pictures:
+            kept = splits[split]
+            kept['labels'].append(label)
+            kept['origins'].append(origin)
+            picture = functional.resize(picture, 256, antialias=True)
+            kept['middle'].append(functional.center_crop(picture, 224))
+            if split == 'train':
+                kept['aspect'].append(picture.shape[2] / picture.shape[1])
+                for crop in (CROP, SMALL):
+                    kept[crop].append(functional.resize(picture, [crop * 9 // 7] * 2, antialias=True))
+        for kept in splits.values():
+            kept.update({key: torch.stack(kept[key]) for key in ('middle', CROP, SMALL) if kept[key]},
+                        labels=torch.tensor(kept['labels']), aspect=torch.tensor(kept['aspect']))
+        torch.save(splits, part)
 
 
 @functools.cache
-def source():
-    """Give the source model; nobody changes it."""
-    return utils.pretrained_net()
-
-
-def pooled(data_iter):
-    """Give the source model's features, averaged over the picture, as a batch (n, 512, 1, 1), and the labels (n,)."""
-    found = [(source().features(x.as_in_context(mx.cpu())).mean(axis=(2, 3), keepdims=True), y.asnumpy())
-             for x, y in data_iter]
-    return nd.concat(*(x for x, _ in found), dim=0), np.concatenate([y for _, y in found])
+def split_of(data, split):
+    """Return what `prepare` wrote of a split; the pictures are read when they are used."""
+    return torch.load(CACHE / f'{data}.pt', mmap=True)[split]
 
 
 @functools.cache
-def cached_views(record_file):
-    """Give the pooled features of a few augmented views of all pictures, one after the other, and their labels."""
-    pictures = utils.RecordIter(record_file, BATCH, augment=True)
-    views = [pooled(pictures) for _ in range(VIEWS)]
-    return nd.concat(*(x for x, _ in views), dim=0), np.concatenate([y for _, y in views])
+def on_device(data, split, key):
+    """Return the tensor that `prepare` wrote under a key, on the device."""
+    return split_of(data, split)[key].to(DEVICE)
 
 
-def loss_of(record_file):
-    """Give the chapter's weighted loss: hot dogs count twice as much as all the rest, whatever their share.
-
-    The weights are 1 on average, so that a learning rate means the same for every share of hot dogs.
-    """
-    labels = utils.labels(record_file)
-    w = 2 * (labels == 0).sum() / (labels == 1).sum()
-    mean = 1 + (w - 1) * (labels == 1).mean()
-    cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
-    return lambda outputs, labels: cross_entropy(outputs, labels) * (1 + (w - 1) * labels) / mean
+@functools.cache
+def fingerprint(data):
+    """Return the first digits of a hash over the files that define a data set."""
+    paths = [LIST] if data == 'photographs' else [files.DATA / f'demo_{split}.rec' for split in SPLITS]
+    return hashlib.sha256(repr([files.digest(path) for path in paths]).encode()).hexdigest()[:8]
 
 
-def new_net(run):
-    """Give a network whose first `run.stages` stages are the source model's and whose rest is random by `run.seed`.
-
-    Random layers begin as He et al. (arXiv 1502.01852) derive for ReLU; an output layer upon copied ones begins small.
-    """
-    utils.seed(run.seed)
-    net = utils.new_net(2)
-    net.features.initialize(init.MSRAPrelu('in', slope=0))
-    net.output.initialize(init.Normal(0.01) if run.stages else init.MSRAPrelu('in', slope=0))
-    net(nd.zeros((1, 3, 224, 224)))  # gives every parameter its shape
-    for layer, original in list(zip(stages_of(net), stages_of(source())))[:run.stages]:
-        for parameter, value in zip(layer.collect_params().values(), original.collect_params().values()):
-            parameter.set_data(value.data())
-    return net
-
-
-def set_head(net, weight, bias):
-    """Give the output layer these weights, (2, 512), and biases, (2,)."""
-    for parameter, value in zip(net.output.collect_params().values(), (weight, bias)):
-        parameter.set_data(nd.array(value).reshape(parameter.shape))
-
-
-def hotdog_head(record_file):
-    """Make an output layer of what the source model has: 'hotdog' against the mean of its other 999 classes.
-
-    Only the bias is fitted, so that the difference of the two scores is zero midway between the classes' means.
-    """
-    weight, bias = (p.data().asnumpy() for p in source().output.collect_params().values())
-    row = imagenet.class_names().index('hotdog')
-    weight = np.stack([np.delete(weight, row, axis=0).mean(axis=0), weight[row]]).reshape((2, -1))
-    x, labels = cached_views(record_file)
-    difference = x.asnumpy().reshape((len(labels), -1)) @ (weight[1] - weight[0])
-    midway = (difference[labels == 1].mean() + difference[labels == 0].mean()) / 2
-    return weight, np.array([midway, 0])
-
-
-def fit(net, batches, loss, rate, updates, checkpoints=(), validate=None, progress=None):
-    """Update the network with SGD as the chapter does; give what `validate(update)` returns at the checkpoints."""
-    schedule = mx.lr_scheduler.CosineScheduler(max(1, updates), rate, warmup_steps=9)
-    trainer = gluon.Trainer(net.collect_params(), 'sgd', {'lr_scheduler': schedule, 'momentum': 0.9, 'wd': 1e-4})
-    found = [validate(0)] if 0 in checkpoints else []
-    for update, (data, labels) in enumerate(itertools.islice(batches, updates), 1):
-        data, labels = (part.as_in_context(mx.cpu()) for part in (data, labels))
-        with autograd.record():
-            value = loss(net(data), labels)
-        value.backward()
-        trainer.step(len(data))
-        found += [validate(update)] if update in checkpoints else []
-        if progress:
-            progress.update()
-    return found
-
-
-def picture_batches(record_file, seed):
-    """Yield batches of augmented pictures without end, others for each seed."""
-    pictures = utils.RecordIter(record_file, BATCH, augment=True)
-    pictures.epoch = 1000 * seed
-    while True:
-        yield from pictures
-
-
-def feature_batches(x, labels, seed):
-    """Yield batches of cached features without end, in an order drawn by the seed."""
-    draw = np.random.default_rng(seed)
-    while True:
-        for chosen in np.array_split(draw.permutation(len(labels)), -(-len(labels) // BATCH)):
-            yield x.take(nd.array(chosen)), nd.array(labels[chosen])
-
-
-def subset(record_file, pictures, seed, folder):
-    """Write a RecordIO file with the first so many pictures of each class in an order drawn by the seed.
+def training_set(run):
+    """Return the places (n,) of the pictures that a run learns from: `pictures` of each class, drawn by the seed.
 
     With one seed, each smaller set is part of every larger one.
     """
-    labels = utils.labels(record_file)
-    order = random.Random(seed).sample(range(len(labels)), len(labels))
-    keep = {i for label in (0, 1) for i in [i for i in order if labels[i] == label][:pictures]}
-    path, reader = folder / f'subset-{pictures}-{seed}.rec', recordio.MXRecordIO(str(record_file), 'r')
-    writer = recordio.MXIndexedRecordIO(str(path.with_suffix('.idx')), str(path), 'w')
-    for key in range(len(labels)):
-        record = reader.read()
-        if key in keep:
-            writer.write_idx(key, record)
-    writer.close()
-    return path
+    labels = split_of(run.data, 'train')['labels'].numpy()
+    if run.pictures == (labels == 1).sum():
+        return np.arange(len(labels))
+    order = np.random.default_rng(run.seed).permutation(len(labels))
+    return np.sort(np.concatenate([order[labels[order] == label][:run.pictures] for label in (0, 1)]))
 
 
-def result(net, data, split):
-    """Evaluate a network on a split, a list of batches or an iterator: the columns that depend on its answers."""
-    probabilities, labels = utils.predict(data, net)
-    answers = probabilities.argmax(axis=1)
-    scores = utils.scores(labels, answers)
-    return {'split': split, 'count': len(labels), 'accuracy': scores['accuracy'], 'f1': scores['f1'],
-            'balanced': round(metrics.balanced_accuracy_score(labels, answers), 3),
-            'answers': np.packbits(answers.astype('uint8')).tobytes().hex()}
+def normalised(pictures):
+    """Return pictures (n, 3, h, w), 0 to 1, as the networks want them."""
+    mean, std = (torch.tensor(values, dtype=torch.float32, device=DEVICE).reshape(3, 1, 1)
+                 for values in (weights.MEAN, weights.STD))
+    return ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def train_probe(net, run, data):
-    """Train the output layer alone, on cached features."""
-    x, labels = cached_views(data.train)
-    fit(net.output, feature_batches(x, labels, run.seed), loss_of(data.train), run.rate, PROBE_EPOCHS * STEPS)
+def random_views(pictures, aspect, crop):
+    """Return random views (n, 3, crop, crop) of square pictures (n, 3, h, h) that had an aspect ratio (n,).
 
-
-def train(run, data, folder, probe_rate=None, progress=None):
-    """Train a network as the run says; give it and its validation results, a dictionary for each checkpoint.
-
-    `probe_rate` is the learning rate of the probe from which 'probe first' starts.
+    Each is a part of 0.35 to 1 of the area with an aspect ratio between 3:4 and 4:3, mirrored or not, its brightness,
+    contrast and saturation changed by up to 0.25, 0.25 and 0.35, as on the page `pytorch`.
     """
-    net, file = new_net(run), data.train
+    def uniform(low, high, *shape):
+        return low + (high - low) * torch.rand(len(pictures), *shape, device=DEVICE)
 
-    def validate(update):
-        return {'updates': update, **result(net, utils.RecordIter(data.validation), 'validation')}
+    area, ratio = uniform(0.35, 1), torch.exp(uniform(math.log(3 / 4), math.log(4 / 3)))
+    size = torch.stack([area * ratio / aspect, area * aspect / ratio], dim=1).sqrt().clamp(max=1)  # width, height
+    placed = torch.diag_embed(size * torch.stack([uniform(-1, 1).sign(), torch.ones_like(area)], dim=1))
+    placed = torch.cat([placed, ((1 - size) * uniform(-1, 1, 2)).unsqueeze(2)], dim=2)
+    grid = nn.functional.affine_grid(placed, (len(pictures), 3, crop, crop), align_corners=False)
+    views = nn.functional.grid_sample(pictures.float() / 255, grid, padding_mode='border', align_corners=False)
+    views = views * uniform(0.75, 1.25, 1, 1, 1)
+    for dimensions, most in (((1, 2, 3), 0.25), (1, 0.35)):  # away from or towards the mean grey, then each pixel's
+        grey = views.mean(dim=dimensions, keepdim=True)
+        views = grey + (views - grey) * uniform(1 - most, 1 + most, 1, 1, 1)
+    return normalised(views.clamp(0, 1))
 
-    if run.method == 'frozen features':
-        train_probe(net, run, data)
-        return net, [validate(run.updates)]
-    if run.method == 'probe first':
-        train_probe(net, run._replace(rate=probe_rate), data)
+
+def training_batches(run):
+    """Yield augmented batches without end, normalised pictures (n, 3, crop, crop) and labels (n,)."""
+    whole, aspect, labels = (on_device(run.data, 'train', key) for key in (run.crop, 'aspect', 'labels'))
+    places, draw, waiting = training_set(run), np.random.default_rng(run.seed), np.empty(0, int)
+    size = min(BATCH, len(places))
+    while True:
+        if len(waiting) < size:
+            waiting = np.concatenate([waiting, draw.permutation(places)])
+        chosen, waiting = torch.from_numpy(waiting[:size]).to(DEVICE), waiting[size:]
+        yield random_views(whole[chosen], aspect[chosen], run.crop), labels[chosen]
+
+
+def plain_batches(data, split, view=CROP):
+    """Yield the pictures of a split, (n, 3, view, view), as they are evaluated."""
+    for part in on_device(data, split, 'middle').split(100):
+        part = functional.resize(part, view, antialias=True)
+        yield normalised(part.float() / 255)
+
+
+# The networks
+
+@functools.cache
+def source():
+    """Return the source model; nobody changes it."""
+    net = models.squeezenet1_1()
+    net.load_state_dict(dict(zip(net.state_dict(), map(torch.from_numpy, weights.squeezenet()))))
+    return net.to(DEVICE).eval().requires_grad_(False)
+
+
+def parametric(net):
+    """Return the 9 layers of SqueezeNet's features that have parameters, in their order."""
+    return [layer for layer in net.features if list(layer.parameters())]
+
+
+def new_net(run):
+    """Return the network that a run begins with: copied layers, then random ones with batch normalisation.
+
+    Random layers begin as He et al. (arXiv 1502.01852) derive for ReLU; an output layer on copied ones begins small.
+    """
+    torch.manual_seed(run.seed)
+    net = models.squeezenet1_1()
+    net.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(512, 2, 1), nn.AdaptiveAvgPool2d(1))
+    output = net.classifier[1]
+    for layer in [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]:
+        if 'Xavier' in run.method:
+            nn.init.xavier_uniform_(layer.weight)
+        else:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
+        nn.init.zeros_(layer.bias)
+    if run.copied:
+        nn.init.normal_(output.weight, std=0.01)
+    for layer, original in list(zip(parametric(net), parametric(source())))[:run.copied]:
+        layer.load_state_dict(original.state_dict())
     if run.method == 'hotdog row':
-        set_head(net, *hotdog_head(file))
-    if run.method == 'faster head':
-        net.output.collect_params().setattr('lr_mult', 10)
-    if run.method == 'frozen stages':
-        for layer in stages_of(net)[:run.stages]:
-            layer.collect_params().setattr('grad_req', 'null')
-    if run.pictures:
-        file = subset(file, run.pictures, run.seed, folder)
-    net.hybridize(static_alloc=True)
-    checkpoints = {1: CURVE, 4: CURVE, 6: range(0, run.updates + 1, 2 * STEPS)}.get(run.study, [run.updates])
-    return net, fit(net, picture_batches(file, run.seed), loss_of(file), run.rate, run.updates, checkpoints, validate,
-                    progress)
+        set_output(net, *hotdog_output(run))
+    if 'plain' not in run.method:
+        normalise_layers(net, parametric(net)[run.copied:])
+    return net.to(DEVICE, memory_format=torch.channels_last)
 
 
-def origin():
-    """Give the columns that say where, when and on which data a row was measured."""
-    model = next((line.split(':')[1].strip() for line in Path('/proc/cpuinfo').read_text().splitlines()
-                  if line.startswith('model name')), 'unknown')
-    return {'date': datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            'versions': f'mxnet {mx.__version__}, numpy {np.__version__}',
-            'hardware': f'{model}, {os.environ.get("OMP_NUM_THREADS", os.cpu_count())} threads', 'data': fingerprint()}
+def normalise_layers(net, layers):
+    """Put batch normalisation after each convolution in some of a network's layers."""
+    inside = {id(part) for layer in layers for part in layer.modules()}
+    for name, part in list(net.named_modules()):
+        if isinstance(part, nn.Conv2d) and id(part) in inside:
+            net.set_submodule(name, nn.Sequential(part, nn.BatchNorm2d(part.out_channels)))
 
 
-def measure(run, splits, data, folder, probe_rate=None, photos=None, progress=None):
-    """Train a network, or load it where it has been trained, and evaluate it on the splits: the rows of the table."""
-    file, start, cpu = folder / f'{run.name}.params', time.time(), time.process_time()
-    if 'validation' in splits or not file.exists():
-        net, found = train(run, data, folder, probe_rate, progress)
-        net.save_parameters(f'{file}.tmp')
-        os.replace(f'{file}.tmp', file)
-    else:
-        net, found = utils.new_net(2), []
-        net.load_parameters(str(file))
-    seconds = {'seconds': round(time.time() - start, 1), 'cpu_seconds': round(time.process_time() - cpu, 1)}
-    found = [{**row, **seconds} for row in found] if 'validation' in splits else []
-    for split, record_file in (('test', data.test), ('photos', photos)):
-        if split in splits:
-            found.append({'updates': run.updates, **result(net, utils.RecordIter(record_file), split)})
-    return [{**run._asdict(), **row, **origin()} for row in found]
+def set_output(net, weight, bias):
+    """Give the output layer these weights, (2, 512), and biases, (2,)."""
+    with torch.no_grad():
+        net.classifier[1].weight.copy_(torch.as_tensor(weight).reshape(2, 512, 1, 1))
+        net.classifier[1].bias.copy_(torch.as_tensor(bias))
 
 
-def compare(rows, method, other, split='test'):
-    """Compare the balanced accuracy of two methods of study 1 by pairs.
+@torch.no_grad()
+def pooled(batches):
+    """Return the source model's features averaged over each picture, (n, 512)."""
+    return torch.cat([source().features(x).mean(dim=(2, 3)) for x in batches]).cpu().numpy()
 
-    Gives the mean difference, its 95% interval over seeds with the p-value of the paired t-test, and, where the labels
-    are known (not of the photographs), its 95% bootstrap interval over the split's pictures, the networks being given.
+
+@functools.cache
+def plain_features(data, split):
+    """Return the features (n, 512) of a split's pictures, not augmented."""
+    return pooled(plain_batches(data, split))
+
+
+@functools.cache
+def training_features(run):
+    """Return the features (VIEWS n, 512) and labels of augmented views of a run's pictures."""
+    torch.manual_seed(run.seed)
+    count = math.ceil(VIEWS * len(training_set(run)) / BATCH)
+    views, labels = zip(*itertools.islice(training_batches(run), count))
+    return pooled(views), torch.cat(labels).cpu().numpy()
+
+
+def hotdog_output(run):
+    """Return an output layer made of the source model's: "hotdog" against the mean of its other 999 classes.
+
+    Only the bias is fitted: the difference of the two scores is zero midway between the classes' means.
     """
-    one, two = zip(*zip(study_1(rows, method, split), study_1(rows, other, split)))  # the seeds that both have
-    difference = np.array([row['balanced'] for row in one]) - [row['balanced'] for row in two]
-    mean, half = interval(difference)
-    found = {'difference': mean, 'seeds': (mean - half, mean + half), 'p': stats.ttest_1samp(difference, 0).pvalue}
-    if split != 'photos':
-        gain = np.subtract(*(np.mean([right_answers(row) for row in group], axis=0) for group in (one, two)))
-        labels = utils.labels(getattr(datasets.demo_set(), split))
-        over = stats.bootstrap((gain[labels == 0], gain[labels == 1]), mean_of_classes, random_state=0,
-                               method='percentile', vectorized=True)
-        found['pictures'] = tuple(over.confidence_interval)
-    return found
+    rows = source().classifier[1].weight.cpu().numpy().reshape(1000, 512)
+    weight = np.stack([np.delete(rows, HOTDOG, axis=0).mean(axis=0), rows[HOTDOG]])
+    labels = split_of(run.data, 'train')['labels'].numpy()
+    difference = plain_features(run.data, 'train') @ (weight[1] - weight[0])
+    return weight, np.array([np.mean([difference[labels == label].mean() for label in (0, 1)]), 0])
 
 
-def mean_of_classes(negatives, positives, axis=-1):
-    """Give the mean of two classes' means: as with the balanced accuracy, either class counts as much."""
-    return (negatives.mean(axis=axis) + positives.mean(axis=axis)) / 2
+# Training and evaluating
+
+def picture_weights(run, labels):
+    """Return the weight of each picture in the loss, 1 on average; hot dogs among renders weigh six times as much."""
+    w = 6 if run.data == 'renders' else 1
+    share = split_of(run.data, 'train')['labels'].float().mean().item()
+    return (1 + (w - 1) * labels) / (1 + (w - 1) * share)
 
 
-def study_1(rows, method, split='test'):
-    """Give the rows of a method after its last update, one for each seed, with the chosen rate."""
-    run = run_of(method)
-    return select(final(rows, run, split), rate=chosen_rate(rows, run))
+def fitted_probe(run):
+    """Return a logistic regression on a run's augmented features, fitted to convergence (scikit-learn, L-BFGS)."""
+    x, y = training_features(run._replace(rate=0.0, method='', optimiser=''))
+    return linear_model.LogisticRegression(C=run.rate, max_iter=5000).fit(x, y, picture_weights(run, y))
 
 
-def balanced(rows, run, split='test'):
-    """Give the balanced accuracy of each seed after the last update, on a split that only the chosen rate has seen."""
-    return [row['balanced'] for row in final(rows, run, split)]
+def threshold_fitted(run):
+    """Return a function from a split to log-odds: the source model's, moved and scaled by a logistic regression."""
+    @torch.no_grad()
+    def score(data, split):
+        z = torch.cat([source()(x).double() for x in plain_batches(data, split)]).cpu()
+        others = torch.cat([z[:, :HOTDOG], z[:, HOTDOG + 1:]], dim=1)
+        return (z[:, HOTDOG] - others.logsumexp(dim=1)).numpy()[:, None]
+
+    labels = split_of(run.data, 'train')['labels'].numpy()
+    threshold = linear_model.LogisticRegression(C=100)
+    threshold.fit(score(run.data, 'train'), labels, picture_weights(run, labels))
+    return lambda data, split: threshold.decision_function(score(data, split))
 
 
-def course(rows, run, rate):
-    """Tell how a sort of run went on the validation split: {updates: its balanced accuracy for each seed}."""
-    found = select(rows, method=run.method, pictures=run.pictures, stages=run.stages, epochs=run.epochs, rate=rate,
-                   split='validation')
-    return {updates: [row['balanced'] for row in found if row['updates'] == updates]
-            for updates in sorted({row['updates'] for row in found})}
+def parameter_groups(run, net):
+    """Return the parameters with their learning rates: in fine-tuning, what is not copied learns ten times as fast."""
+    if run.method != 'fine-tuning':
+        return [{'params': net.parameters(), 'lr': run.rate}]
+    layers = parametric(net)
+    return [{'params': [p for layer in layers[:run.copied] for p in layer.parameters()], 'lr': run.rate},
+            {'params': [p for layer in (*layers[run.copied:], net.classifier) for p in layer.parameters()],
+             'lr': 10 * run.rate}]
 
 
-def interval(values):
-    """Give the mean of a few seeds' values and half the width of its 95% interval, by Student's t."""
-    return np.mean(values), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+def schedule(run, updates):
+    """Return a function from the number of updates done to the factor of the learning rate.
+
+    The rate rises over the first updates. On photographs it then stays, on renders it falls along a cosine.
+    """
+    def factor(done):
+        rise = min(1, (done + 1) / WARM_UP)
+        if run.data == 'photographs':
+            return rise
+        return rise * (1 + math.cos(math.pi * max(0, done - WARM_UP) / (updates - WARM_UP))) / 2
+    return factor
 
 
-def means(groups):
-    """Give the mean of each group of {place: values}, to three places."""
-    return {place: round(float(np.mean(values)), 3) for place, values in groups.items()}
+def running_mean(averages, values, count):
+    """Move averages towards the values after `count` updates: a mean over about the last eighth of the updates."""
+    if averages[0].is_floating_point():
+        torch._foreach_lerp_(averages, values, 8 / (count + 8))
 
 
-def in_words(found):
-    """Say in a line what `compare` found."""
-    return ', '.join([f'{found["difference"]:+.3f}', f'p {found["p"]:.2g}',
-                      *(f'{name} {found[name][0]:+.3f} to {found[name][1]:+.3f}'
-                        for name in ('seeds', 'pictures') if name in found)])
+def record(net, x):
+    """Let a network replay its steps as CUDA graphs, twice as fast; its values do not change. `x` is a batch."""
+    before = copy.deepcopy(net.state_dict())
+    torch.cuda.make_graphed_callables(net.train(), (x,))
+    net.load_state_dict(before)
 
 
-def strips(series, label):
-    """Draw a strip plot of {name: {row: values}}: a mark for each seed, and a bar for the mean's 95% interval."""
-    _, axis = plt.subplots()
-    for number, (name, groups) in enumerate(series.items()):
-        for row, values in enumerate(groups.values()):
-            place, (mean, half) = row + 0.3 * number - 0.15 * (len(series) - 1), interval(values)
-            axis.plot(values, [place] * len(values), 'o^'[number], color=f'C{number}', alpha=0.6, linestyle='',
-                      label=None if row else name)
-            axis.errorbar(mean, place, xerr=half, color='black', marker='|', markersize=14, capsize=4, linestyle='')
-    axis.set(xlabel=label, yticks=range(len(groups)), yticklabels=groups)
-    axis.invert_yaxis()
-    if len(series) > 1:
-        axis.legend(loc='upper center')
+def fit(run, net, batches, updates):
+    """Update a network `updates` times; yield, after each, the number done and the network that is evaluated.
+
+    On photographs, that is the running mean of the weights.
+    """
+    options = {'weight_decay': 1e-4} | ({'momentum': 0.9} if run.optimiser == 'sgd' else {})
+    optimiser = {'adam': torch.optim.Adam, 'sgd': torch.optim.SGD}[run.optimiser](parameter_groups(run, net), **options)
+    rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(run, updates))
+    average = swa_utils.AveragedModel(net, multi_avg_fn=running_mean, use_buffers=True)
+    if DEVICE.type == 'cuda' and not os.environ.get('EAGER'):
+        record(net, next(batches)[0])
+    for update, (x, y) in enumerate(itertools.islice(batches, updates), 1):
+        net.train()
+        losses = nn.functional.cross_entropy(net(x), y, reduction='none')
+        optimiser.zero_grad()
+        (losses * picture_weights(run, y)).mean().backward()
+        optimiser.step()
+        rate.step()
+        average.update_parameters(net)
+        yield update, average.module if run.data == 'photographs' else net
 
 
-def lines(curves, label, pictures, xscale='linear'):
-    """Draw {name: {place: values}}: a line through the means of each curve, and a small mark for each value."""
-    _, axis = plt.subplots()
-    for name, groups in curves.items():
-        drawn, = axis.plot(groups.keys(), means(groups).values(), label=name)
-        for place, values in groups.items():
-            axis.plot([place] * len(values), values, drawn.get_marker(), color=drawn.get_color(), markersize=3,
-                      alpha=0.5)
-    axis.set(xlabel=label, ylabel=f'balanced accuracy\n({pictures})', xscale=xscale)
-    if len(groups) < 6:
-        axis.set_xticks(list(groups), list(groups))
-        axis.minorticks_off()
-    axis.legend()
+def trained(task, rate_of_probe):
+    """Yield the updates done and the network that is evaluated then."""
+    run = task.run
+    net = new_net(run)
+    if run.method == 'probe then fine-tuning':
+        fitted = fitted_probe(run._replace(rate=rate_of_probe))
+        set_output(net, np.stack([0 * fitted.coef_[0], fitted.coef_[0]]), np.array([0, fitted.intercept_[0]]))
+    yield from fit(run, net, training_batches(run), task.updates)
 
 
-def answers(row):
-    """Unpack a row's answers, (count,) of 0 and 1, in the order of the split's file."""
-    return np.unpackbits(np.frombuffer(bytes.fromhex(row['answers']), 'uint8'))[:row['count']]
+@torch.no_grad()
+def log_odds(net, data, split, view=CROP):
+    """Return the network's log-odds of "hot dog" for each picture of a split, (n,)."""
+    z = torch.cat([net.eval()(x) for x in plain_batches(data, split, view)]).cpu().numpy()
+    return z[:, 1] - z[:, 0]
 
 
-def right_answers(row):
-    """Say for each picture of a row's split whether the answer is right, (count,); not for the photographs."""
-    return answers(row) == utils.labels(getattr(datasets.demo_set(), row['split']))
+def line(run, updates, tested, split, values, mixture=1.0):
+    """Return one line of the table, a dictionary, and the log-odds that belong to it, (n,) float16."""
+    values = values.astype('float16')
+    labels, odds = split_of(tested, split)['labels'].numpy(), values.astype(float)  # rounded as they are kept
+    return {'id': row_id(run, updates, tested, split, mixture), **run._asdict(), 'updates': updates,
+            'mixture': mixture, 'tested': tested, 'split': split, 'count': len(values),
+            **{name: round(float(score(labels, odds)), 6) for name, score in SCORES.items()},
+            'date': date.today().isoformat(), 'versions': f'torch {torch.__version__}', 'processor': processor(),
+            'data_fingerprint': fingerprint(run.data)}, values
 
 
-def complete(rows, photos=None, table=TABLE, limit=None):
-    """Make all runs that the table lacks, at most `limit`, and add each to it when it is finished; count them."""
-    data, folder = datasets.demo_set(), parameter_folder()
-    if len(utils.RecordIter(data.train, BATCH)) != STEPS:
-        raise ValueError(f'{data.train} does not hold {STEPS} batches of {BATCH}: set STEPS in hotdog/studies.py')
-    if any(row['data'] != fingerprint() for row in rows):
-        raise ValueError(f'{table} was measured on another demo data set: remove it and run make evidence again')
-    record_file = datasets.folder_set(photos).test if photos else None
+@functools.cache
+def processor():
+    """Return the name of the GPU or of the processor that computes."""
+    if DEVICE.type == 'cuda':
+        return torch.cuda.get_device_name()
+    info = Path('/proc/cpuinfo')
+    names = [text for text in (info.read_text() if info.exists() else '').splitlines() if 'model name' in text]
+    return names[0].partition(':')[2].strip() if names else platform.processor()
 
-    def missing(run, splits):
-        done = {row['split'] for row in rows if all(row[name] == value for name, value in run._asdict().items())}
-        return [split for split in splits if split not in done and (split != 'photos' or record_file)]
 
-    def choose(run):
-        return chosen_rate(rows, run)
+def parameter_file(run, updates):
+    """Return the file of the parameters that a run had after so many updates."""
+    return CACHE / f'{row_id(run, updates, run.data, "validation")}.pt'
 
-    total, made = sum(run.updates for run, _ in plan(lambda run: GRID[0])), 0
-    with tqdm(total=total, unit='update', smoothing=0, disable=False) as bar:
-        for run, splits in plan(choose):
-            bar.set_description(f'study {run.study}, {run.method}, seed {run.seed}')
-            todo, at = missing(run, splits), bar.n
-            if todo:
-                probe_rate = choose(run_of('frozen features')) if run.method == 'probe first' else None
-                rows += measure(run, todo, data, folder, probe_rate, record_file, bar)
-                write(rows, table)
-                made += 1
-                bar.update(at + run.updates - bar.n)
-            else:
-                bar.total -= run.updates  # so that the time left is that of the runs to come
-            if made == limit:
-                break
-    return made
+
+def train(task, rate_of_probe):
+    """Train a run; return a line of the table for each validation on the way, with its log-odds."""
+    run, lines = task.run, []
+    for update, net in trained(task, rate_of_probe):
+        if update == task.updates or update in CURVE and run.data == 'photographs':
+            lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation', run.view)))
+            if update in (SHORT, 150, 200, 400, 600, task.updates):  # where some row of the plan ends
+                with files.replacing(parameter_file(run, update)) as part:
+                    torch.save(net.state_dict(), part)
+    return lines
+
+
+def tested_on(run):
+    """Return the splits, (data, split), that a run is tested on: what renders taught, on the photographs too."""
+    return [(run.data, 'test')] + [('photographs', split) for split in ('validation', 'test') if run.data == 'renders']
+
+
+def test(task):
+    """Return lines of the table for the tests of what a run trained, and of its mixtures with what it began with."""
+    run, net = task.run, new_net(task.run)
+    splits = ([] if task.updates else [(run.data, 'validation')]) + tested_on(run)
+    if task.updates:
+        net.load_state_dict(torch.load(parameter_file(run, task.updates), map_location=DEVICE))
+    lines = [line(run, task.updates, *place, log_odds(net, *place, run.view)) for place in splits]
+    if run.method == 'hotdog row' and run.data == 'renders' and task.updates:
+        for share, place in itertools.product(MIXTURES, [(run.data, 'validation'), *splits]):
+            mixed = new_net(run)
+            with torch.no_grad():
+                for value, end in zip(mixed.parameters(), net.parameters()):
+                    value.lerp_(end, share)
+            lines.append(line(run, task.updates, *place, log_odds(mixed, *place, run.view), share))
+    return lines
+
+
+def without_updates(task):
+    """Return lines of the table for what is fitted on features or scores, not trained step by step."""
+    run = task.run
+    if run.method == 'probe':
+        fitted = fitted_probe(run)
+        values_of = lambda *place: fitted.decision_function(plain_features(*place))  # noqa: E731
+    else:
+        values_of = threshold_fitted(run)
+    places = [(run.data, 'validation')] + (tested_on(run) if task.test else [])
+    return [line(run, 0, *place, values_of(*place)) for place in places]
+
+
+def measure(task, rate_of_probe=None):
+    """Do a task in a process of its own; return lines of the table with their log-odds."""
+    torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark = True
+    if task.run.method in ('probe', 'source threshold'):
+        return without_updates(task)
+    if task.test and (not task.updates or parameter_file(task.run, task.updates).exists()):
+        return test(task)
+    return train(task, rate_of_probe) + (test(task) if task.test else [])
+
+
+# The table
+
+def append(lines):
+    """Add lines to the table and their log-odds to the file beside it; both are there whole at any time."""
+    kept = dict(np.load(LOG_ODDS)) if LOG_ODDS.exists() else {}
+    for data, split in {(values['tested'], values['split']) for values, _ in lines}:
+        kept[f'labels-{data}-{split}'] = split_of(data, split)['labels'].numpy()
+        kept[f'origins-{data}-{split}'] = np.array(split_of(data, split)['origins'])
+    kept.update({values['id']: odds for values, odds in lines})
+    with files.replacing(LOG_ODDS) as part, open(part, 'wb') as file:
+        np.savez_compressed(file, **kept)
+    new = pd.DataFrame([values for values, _ in lines]).set_index('id')
+    new = new[~new.index.duplicated()]
+    old = read()
+    with files.replacing(TABLE) as part:
+        (pd.concat([old[~old.index.isin(new.index)], new]) if len(old) else new).to_csv(part, lineterminator='\n')
+
+
+def check_data(table):
+    """Raise ValueError when lines of the table were measured on other pictures than those that are here."""
+    for data in PICTURES:
+        others = set(table.data_fingerprint[table.data == data]) - {fingerprint(data)}
+        if others:
+            raise ValueError(f'{TABLE} was measured on other {data} ({", ".join(others)}): move it away to begin anew')
+
+
+def complete(jobs):
+    """Do all tasks that the table lacks, some at a time, and add each one's lines to the table when it is finished."""
+    check_data(read())
+    context = multiprocessing.get_context('spawn')
+    with futures.ProcessPoolExecutor(jobs, context) as pool, tqdm(unit='task', smoothing=0) as bar:
+        running = {}
+        while True:
+            auroc = read().auroc.to_dict()
+            waiting = [task for task in to_do(auroc) if task not in running.values()]
+            bar.total = bar.n + len(running) + len(waiting)
+            bar.set_postfix_str(f'{estimate(waiting) / 3600:.1f} core hours known')
+            for task in waiting[:jobs - len(running)]:
+                rate = probe_rate(auroc, task.run) if task.run.method == 'probe then fine-tuning' else None
+                running[pool.submit(measure, task, rate)] = task
+            if not running:
+                return
+            done = futures.wait(running, return_when=futures.FIRST_COMPLETED).done
+            append(list(itertools.chain.from_iterable(future.result() for future in done)))
+            for future in done:
+                del running[future]
+            bar.update(len(done))
+
+
+def print_plan(auroc):
+    """Print every row of the plan with the rate chosen for it and the tasks that it still needs."""
+    for plan_row in PLAN:
+        run, rate, needed = plan_row.run, tuning(auroc, plan_row)[0], needed_by(auroc, plan_row)
+        print(f'{run.data}, {run.pictures}, {run.method}, {run.optimiser}, {run.copied} layers, crops of {run.crop}, '
+              f'{plan_row.updates} updates: rate {rate or "?"}, {len(needed)} tasks, {estimate(needed) / 60:.0f} min')
+    print(f'{estimate(to_do(auroc)) / 3600:.1f} hours on one core for the tasks that can be named so far')
 
 
 def main():
-    """Complete the table; on bad input say in one sentence what is wrong."""
-    from book.execute import REPRODUCIBLE
+    """Complete the table, or print the plan; on bad input say in one sentence what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--photos', type=Path, help='also evaluate on photographs: FOLDER/test/{hotdog,not_hotdog}')
-    parser.add_argument('--limit', type=int, help='stop after this many runs')
+    parser.add_argument('--photos', type=Path, help='a clone of the public collection, or SPLIT/CLASS/NAME.jpg')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='processes, of one thread each')
+    parser.add_argument('--plan', action='store_true', help='print what is to do and how long it takes')
     options = parser.parse_args()
-    if any(os.environ.get(name) != value for name, value in REPRODUCIBLE.items()):
-        os.environ.update(REPRODUCIBLE)  # the libraries read it when they are loaded: start again
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-    if utils.source_model != 'squeezenet1_1':
-        sys.exit(f'the table is about squeezenet1_1, not {utils.source_model}: unset SOURCE_MODEL')
+    os.environ['OMP_NUM_THREADS'] = '1'  # the processes read it when they begin
+    if options.plan:
+        return print_plan(read().auroc.to_dict())
     try:
-        made = complete(read(), options.photos, limit=options.limit or AT_ONCE)
-        if made == AT_ONCE and not options.limit:
-            os.execv(sys.executable, [sys.executable, *sys.argv])
+        for data in PICTURES:
+            if not (CACHE / f'{data}.pt').exists():
+                prepare(data, rendered() if data == 'renders' else listed(options.photos))
+        complete(options.jobs)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
 

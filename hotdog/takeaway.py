@@ -12,12 +12,12 @@ import onnxruntime
 from mxnet import gluon, nd
 
 from hotdog import classifier, datasets, examine, files, records, training, web
-from hotdog.batches import MEAN, STD, RecordIter
+from hotdog.batches import RecordIter
 
 TOLERANCE = 1e-4  # of a probability, between MXNet and onnxruntime
 CARD = """# {classes}
 
-Fine-tuned from SqueezeNet 1.1's ImageNet weights / 由ImageNet预训练的SqueezeNet 1.1得到（{kept}）。{date}.
+From SqueezeNet 1.1's ImageNet weights / 由ImageNet预训练的SqueezeNet 1.1得到。{date}.
 
 | | |
 | --- | --- |
@@ -25,6 +25,7 @@ Fine-tuned from SqueezeNet 1.1's ImageNet weights / 由ImageNet预训练的Squee
 | pictures for training, validation, test 训练、验证、测试图片 | {counts} |
 | test accuracy 测试准确率 | {accuracy:.3f}, 95% interval 置信区间 {low:.3f}–{high:.3f} |
 | recall of each class 各类查全率 | {recalls} |
+| share of fine-tuning in the weights 微调在权重里的份额 | {share:g} |
 | left out 未用的图片 | {left_out} (`pictures.csv`) |
 
 The figures hold for pictures like those of the test split, from the same source. Every picture gets one of these
@@ -50,11 +51,9 @@ class _Whole(gluon.HybridBlock):
     def __init__(self, net):
         super().__init__()
         self.net = net
-        self.mean, self.std = (self.params.get_constant(name, np.reshape(values, (1, 3, 1, 1)).astype('float32'))
-                               for name, values in (('mean', MEAN), ('std', STD)))
 
-    def hybrid_forward(self, F, x, mean, std):
-        return F.softmax(self.net(F.broadcast_div(F.broadcast_sub(x, mean), std)))
+    def hybrid_forward(self, F, x):
+        return F.softmax(self.net(classifier.normalised(x, F)))
 
 
 def export_onnx(net, path, pictures):
@@ -63,7 +62,6 @@ def export_onnx(net, path, pictures):
     Raises RuntimeError when they differ by more than TOLERANCE.
     """
     whole = _Whole(net)
-    whole.collect_params('.*(mean|std)').initialize()
     whole.hybridize()
     right = whole(nd.array(pictures)).asnumpy()
     with tempfile.TemporaryDirectory() as folder:
@@ -90,11 +88,11 @@ def write(parent, data, trained):
     `predictions.csv` in it has the columns `file`, `class`, `predicted`, and the probability of each class. Raises
     FileExistsError when there is a folder of that name with other things in it.
     """
-    folder, table = place(parent, data), datasets.table(data)
+    folder = place(parent, data)
     if folder.exists() and not (folder / classifier.DESCRIPTION).exists():
         raise FileExistsError(f'{folder} is there and holds no classifier: move it away')
     probabilities, labels = training.predict(RecordIter(data.test), trained.net)
-    test = table[(table.split == 'test') & (table.reason == '')].reset_index(drop=True)
+    test = datasets.used(data).query("split == 'test'").reset_index(drop=True)
     predictions = test[['file', 'class']].assign(predicted=np.array(trained.classes)[probabilities.argmax(axis=1)])
     for number, name in enumerate(trained.classes):
         predictions[f'p {name}'] = probabilities[:, number].round(4)
@@ -103,7 +101,7 @@ def write(parent, data, trained):
         part.mkdir()
         classifier.save(trained, part)
         export_onnx(trained.net, part / 'model.onnx', np.stack(pixels).transpose(0, 3, 1, 2).astype('float32'))
-        card = _card(data, trained, table, probabilities.argmax(axis=1) == labels, labels)
+        card = _card(data, trained, probabilities.argmax(axis=1) == labels, labels)
         (part / 'CARD.md').write_text(card)
         (part / 'classifier.html').write_text(web.page(trained.net, trained.classes, ' / '.join(trained.classes),
                                                        card.split('\n\n')[1]))
@@ -113,13 +111,13 @@ def write(parent, data, trained):
     return folder
 
 
-def _card(data, trained, table, is_right, labels):
+def _card(data, trained, is_right, labels):
     """Return the card of a classifier, Markdown; `is_right` and `labels` (n,) are of the test pictures."""
-    used = table[table.reason == '']
+    used = datasets.used(data)
     low, high = examine.interval(is_right.sum(), len(is_right))
     return CARD.format(
-        classes=', '.join(trained.classes), kept=trained.description['kept'], date=date.today(),
+        classes=', '.join(trained.classes), share=trained.description['share'], date=date.today(),
         counts=', '.join(str((used.split == split).sum()) for split in datasets.SPLITS), accuracy=is_right.mean(),
-        low=low, high=high, left_out=(table.reason != '').sum(), number=len(trained.classes),
+        low=low, high=high, left_out=len(datasets.table(data)) - len(used), number=len(trained.classes),
         recalls=', '.join(f'{name} {is_right[labels == label].mean():.3f}'
                           for label, name in enumerate(trained.classes)))

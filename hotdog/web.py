@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hotdog import batches
+from hotdog import batches, classifier
 
 FOLDER = Path(__file__).with_name('engine')
 STRIDES = (2, *24 * [1], 1)  # of the convolutions
@@ -58,8 +58,7 @@ def page(net, classes, title, note):
 
     `title` and `note` are plain text.
     """
-    arrays = [parameter.data().asnumpy() for parameter in net.collect_params().values()]
     parts = [(FOLDER / f'{name}.js').read_text() for name in ('labels', 'network', 'picture')]
-    parts += [script(arrays, range(len(classes)), classes), (FOLDER / 'try.js').read_text()]
+    parts += [script(classifier.arrays_of(net), range(len(classes)), classes), (FOLDER / 'try.js').read_text()]
     return PAGE.format(policy=POLICY, title=html.escape(title), note=html.escape(note), scripts='\n'.join(parts),
                        style=STYLE + (FOLDER / 'try.css').read_text())

@@ -16,7 +16,7 @@ from shapes import box, cylinder, ellipsoid, lumpy, mesh, sheet, smoother, torus
 # ---- skins, fur and eyes ----
 
 def bone(start, end, radius, end_radius=None, mark=0):
-    """Give a part: a round bar from one point to another whose radius may change."""
+    """Return a part: a round bar from one point to another whose radius may change."""
     start, end = np.asarray(start, float), np.asarray(end, float)
     end_radius = radius if end_radius is None else end_radius
 
@@ -29,12 +29,12 @@ def bone(start, end, radius, end_radius=None, mark=0):
 
 
 def bones(path, radii, mark=0):
-    """Give the parts of a limb: bars through the points of a path with one radius a point."""
+    """Return the parts of a limb: bars through the points of a path with one radius a point."""
     return [bone(*pair, *r, mark) for pair, r in zip(zip(path, path[1:]), zip(radii, radii[1:]))]
 
 
 def ball(center, radii, rotation=(0, 0, 0), mark=0):
-    """Give a part: an ellipsoid."""
+    """Return a part: an ellipsoid."""
     center, radii = np.asarray(center, float), np.broadcast_to(np.asarray(radii, float), 3)
     turned = np.array(Euler(rotation).to_matrix())
 
@@ -64,7 +64,7 @@ def fused(parts, material, step=.05, blend=.05):
 
 
 def surface_net(field):
-    """Give the vertices (in grid steps) and the quads of the surface where a 3D field changes its sign."""
+    """Return the vertices (in grid steps) and the quads of the surface where a 3D field changes its sign."""
     solid, size = field < 0, np.array(field.shape)
     corner = [solid[tuple(slice(o, n - 1 + o) for o, n in zip(offset, size))] for offset in product((0, 1), repeat=3)]
     active = np.any(corner, 0) & ~np.all(corner, 0)
@@ -117,13 +117,13 @@ def fur(skin, r, length, width=.03, count=5000, flow=(0, .7, -.6), lift=.45, sho
 
 
 def frame(origin, scale=1., turn=0.):
-    """Give a function from a head's own coordinates to the picture's: scaled, turned about z and moved to `origin`."""
+    """Return a function from a head's coordinates to the picture's: scaled, turned about z and moved to `origin`."""
     c, s = math.cos(turn), math.sin(turn)
     return lambda x, y, z: tuple(np.add(origin, np.multiply(scale, (c * x - s * y, s * x + c * y, z))))
 
 
 def both(point):
-    """Give a point and its mirror image on the other side of the body."""
+    """Return a point and its mirror image on the other side of the body."""
     x, y, z = point
     return (x, y, z), (-x, y, z)
 
@@ -131,7 +131,7 @@ def both(point):
 # ---- four-legged animals ----
 
 def standing(length, leg, thick, neck):
-    """Give the parts of a standing body, the neck's base, the head's and the tail's place."""
+    """Return the parts of a standing body, the neck's base, the head's and the tail's place."""
     front, back, height = -length / 2, length / 2, leg + thick
     parts = bones([(0, front, height), (0, 0, height - .03), (0, back, height + .02)], [thick, thick * .86, thick * .8])
     parts += [ball((0, front - .05, height - thick * .2), (thick * .85, thick * .9, thick))]
@@ -150,7 +150,7 @@ def standing(length, leg, thick, neck):
 
 
 def sitting(length, leg, thick, neck):
-    """Give the parts of a body that sits on its haunches, the neck's base, the head's and the tail's place."""
+    """Return the parts of a body that sits on its haunches, the neck's base, the head's and the tail's place."""
     top = leg + thick * 1.6
     parts = bones([(0, length * .42, thick), (0, 0, top * .62), (0, -length * .25, top)],
                   [thick * 1.05, thick, thick * .85])
@@ -167,7 +167,7 @@ def sitting(length, leg, thick, neck):
 
 
 def lying(length, leg, thick, neck):
-    """Give the parts of a body that lies on its belly, the neck's base, the head's and the tail's place."""
+    """Return the parts of a body that lies on its belly, the neck's base, the head's and the tail's place."""
     parts = bones([(0, length * .5, thick), (0, 0, thick * .9), (0, -length * .45, thick * 1.05)],
                   [thick, thick * 1.05, thick * .9])
     for side in (-1, 1):
@@ -182,7 +182,7 @@ def lying(length, leg, thick, neck):
 
 
 def tail(base, length, up, thickness):
-    """Give the parts of a tail that leaves `base` backwards and bends up (or, below 0, down)."""
+    """Return the parts of a tail that leaves `base` backwards and bends up (or, below 0, down)."""
     x, y, z = base
     path = [(x + .25 * t * t * length, y - .15 + length * (t - .35 * t * t), max(.08, z + up * t * t))
             for t in np.linspace(0, 1, 6)]
@@ -201,7 +201,7 @@ def eyes(at, x, y, z, size, iris):
 
 
 def dog_head(r, at, scale, muzzle, ears):
-    """Give the parts of a dog's head with 'floppy' or 'prick' ears, and make its eyes, nose, mouth and tongue."""
+    """Return the parts of a dog's head with 'floppy' or 'prick' ears, and make its eyes, nose, mouth and tongue."""
     s, tip = scale, -.22 - muzzle
     parts = [ball(at(0, 0, 0), .31 * s), bone(at(0, -.1, -.06), at(0, tip, -.1), .2 * s, .125 * s, mark=.7),
              bone(at(0, -.1, -.16), at(0, tip + .08, -.2), .12 * s, .08 * s, mark=1)]
@@ -304,7 +304,7 @@ def cat_eyes(r, at, s, black):
 
 
 def cat_head(r, at, s):
-    """Give the parts of a cat's head and make its eyes, nose, mouth and whiskers."""
+    """Return the parts of a cat's head and make its eyes, nose, mouth and whiskers."""
     parts = [ball(at(0, 0, 0), (.34 * s, .3 * s, .29 * s)), bone(at(0, -.2, .08), at(0, -.3, -.04), .09 * s, .07 * s)]
     parts += [ball(at(0, -.24, -.17), .1 * s, mark=1)]
     pink = material((.42, .15, .12), rough=.6, pattern='plain')
@@ -488,7 +488,7 @@ def face_eyes(r, at, s, skin):
 
 
 def long_locks(at, s, fall):
-    """Give the parts of hair that falls behind and on both sides of a face."""
+    """Return the parts of hair that falls behind and on both sides of a face."""
     locks = [bone(at(0, .3, .1), at(0, .34, -fall), .33 * s, .25 * s)]
     for x in (-1, 1):
         path = [(.1, -.22, .47), (.34, -.12, .2), (.38, .05, -.2), (.36, .1, -fall)]
@@ -613,7 +613,7 @@ def people(r):
 # ---- parts of people ----
 
 def finger(at, k, curl, spread, roll):
-    """Give the parts of the finger k (0: the little one) bent by `curl` at each joint, and make its nail."""
+    """Return the parts of the finger k (0: the little one) bent by `curl` at each joint, and make its nail."""
     path, angle = [np.array([-.29 + .195 * k, -.3 - .05 * math.sin(k), .02])], 0
     for length in np.array([.36, .25, .19]) * (.78, .95, 1.03, .95)[k]:
         angle += curl

@@ -416,7 +416,7 @@ def shrimp(r, place, size, made):
 
 
 def strand(r, radius, height, z):
-    """Give the path of a noodle that winds over a heap."""
+    """Return the path of a noodle that winds over a heap."""
     t = np.linspace(0, 1, 36)
     q, a, away = r.uniform(.15, .55) * radius, r.uniform(0, 6.283), r.uniform(0, .45) * radius
     turns = a + r.choice((-1, 1)) * r.uniform(2, 5.5) * t

@@ -35,7 +35,7 @@ def smooth_line(points, count):
 
 
 def rough(x, y, seed, size):
-    """Give smooth noise from -1 to 1 at points of the table, its grains about `size` units wide."""
+    """Return smooth noise from -1 to 1 at points of the table, its grains about `size` units wide."""
     lattice = np.random.RandomState(int(abs(seed) * 1000)).uniform(-1, 1, (64, 64))
     x, y = np.broadcast_arrays(x / size, y / size)
     i, j = np.floor(x).astype(int), np.floor(y).astype(int)
@@ -65,7 +65,7 @@ def many(template, poses, stuff, smooth=True):
 
 
 def pebble():
-    """Give the template of an uneven crumb of radius about 1."""
+    """Return the template of an uneven crumb of radius about 1."""
     rings = [((1 + .3 * math.sin(5 * t + 2 * p)) * math.sin(t) * math.cos(p),
               (1 + .3 * math.cos(3 * p + t)) * math.sin(t) * math.sin(p),
               math.cos(t)) for t in np.linspace(.3,
@@ -78,7 +78,7 @@ def pebble():
 
 
 def rod(bow=0., sides=5, thick=1., wave=0.):
-    """Give the template of a strand 2 long and 2 wide, bowed and waved in its plane."""
+    """Return the template of a strand 2 long and 2 wide, bowed and waved in its plane."""
     t = np.linspace(-1, 1, 9)
     around = np.linspace(0, 2 * math.pi, sides, endpoint=False) + .5
     vertices = [(x, bow * (1 - x * x) + wave * math.sin(4 * x) + math.cos(a), thick * math.sin(a))
@@ -177,7 +177,7 @@ def bun(r, style, cut=None):
 
 
 def crumb_marks(r, style, crust):
-    """Say how pale each point of the section is: brown on the outside, paler below and at the cut."""
+    """Return how pale each point of the section is: brown on the outside, paler below and at the cut."""
     below = np.clip(1 - crust[:, 1] / (.5 * crust[:, 1].max()), 0, 1) * r.uniform(.05, .3)
     if style == 'england':
         below = np.full(36, r.uniform(.3, .8))
@@ -186,7 +186,7 @@ def crumb_marks(r, style, crust):
 
 
 def bite(points, dog):
-    """Give the x of a bitten or cut end at points (y and z count): scalloped by the teeth where the dog was bitten."""
+    """Return the x of a bitten or cut end at points (y and z count), scalloped by the teeth where it was bitten."""
     y, z = points[..., 1], points[..., 2]
     return dog.cut - .12 * (np.cos(9 * y) * .6 + np.cos(11 * z + 1) * .4)
 
@@ -213,7 +213,7 @@ def seeds(r, dog):
 
 
 def top(dog, x, y):
-    """Give the height of the dog's surface at x and y (arrays or numbers; y counts from its bent middle line)."""
+    """Return the height of the dog's surface at x and y (arrays or numbers; y counts from its bent middle line)."""
     x, y = np.broadcast_arrays(np.asarray(x, float), np.asarray(y, float))
     ring = np.sqrt(np.clip(1 - np.abs(x / dog.length) ** dog.blunt, .02, 1))
     height = dog.middle + ring * (np.interp(y / ring, *dog.skyline) - dog.middle)
@@ -280,7 +280,7 @@ def fill(r, dog, look=None, thick=None):
 # ---- toppings: every one takes the random numbers and the dog ----
 
 def reach(dog, share=.88):
-    """Give the x between which toppings lie."""
+    """Return the x between which toppings lie."""
     far = min([dog.length, *(length for length, *_ in dog.sausages)]) * share
     return -far * dog.dressed[0], far * dog.dressed[1] if dog.cut is None else min(far, dog.cut - .16)
 
@@ -538,12 +538,12 @@ def tip(build, angle):
 
 
 def shift(x, y, z=0):
-    """Give the matrix of a move."""
+    """Return the matrix of a move."""
     return Matrix.Translation((x, y, z))
 
 
 def spin(angle, scale=1.):
-    """Give the matrix of a turn about z with a scale."""
+    """Return the matrix of a turn about z with a scale."""
     return Matrix.Rotation(angle, 4, 'Z') @ Matrix.Scale(scale, 4)
 
 

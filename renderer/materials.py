@@ -66,7 +66,7 @@ def material(color, color2=None, rough=.5, coat=0., bump=0., bump_scale=20., pat
 
 
 def _pattern(tree, place, pattern, scale, distortion, color, color2, ramp):
-    """Give the colour socket of a pattern, or None for a plain colour."""
+    """Return the colour socket of a pattern, or None for a plain colour."""
     if pattern == 'plain':
         return None
     kind = {'noise': 'Noise', 'wood': 'Noise', 'rings': 'Wave', 'stripes': 'Wave', 'checks': 'Checker',

@@ -15,7 +15,7 @@ LIMIT = 16 * 10 ** 6  # bytes of all record files together, so that the reposito
 
 
 def read_manifest(renders):
-    """Give the rows of the manifest after checking that every picture is there and is the one listed."""
+    """Return the rows of the manifest after checking that every picture is there and is the one listed."""
     manifest = renders / 'manifest.csv'
     if not manifest.exists():
         raise SystemExit(f'there is no {manifest}: run render.py {renders} to its end first')

@@ -63,7 +63,7 @@ def photograph(pixels, r):
 
 
 def flaw(image):
-    """Say what is wrong with a picture that shows nothing, or None."""
+    """Return what is wrong with a picture that shows nothing, or None."""
     pixels = np.asarray(image.convert('L'), float)
     if pixels.std() < 8:
         return 'uniform'

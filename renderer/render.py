@@ -27,7 +27,7 @@ PER_WORKER = 40  # pictures until a worker starts afresh, which bounds its memor
 # What to render
 
 def kinds_of(split):
-    """Give the names of a split's kinds: hot dogs, other foods, anything else."""
+    """Return the names of a split's kinds: hot dogs, other foods, anything else."""
     test = split == 'test'
     groups = (scenes.HOT_DOGS, {**scenes.FOODS, **(scenes.TEST_FOODS if test else {})},
               {**scenes.OTHERS, **(scenes.TEST_OTHERS if test else {})})
@@ -98,7 +98,7 @@ def employ(todo, folder, samples, core, done):
 
 
 def is_good(file):
-    """Tell whether a file is a whole picture."""
+    """Return whether a file is a whole picture."""
     try:
         with Image.open(file) as image:
             image.load()

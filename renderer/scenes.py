@@ -170,7 +170,7 @@ def sky(r, strength):
 
 
 def bounds(parts):
-    """Give the lowest and the highest corner of the objects."""
+    """Return the lowest and the highest corner of the objects."""
     bpy.context.view_layer.update()
     solid = [part for part in parts if part.type == 'MESH' and not part.hide_render]
     corners = np.array([part.matrix_world @ Vector(corner) for part in solid for corner in part.bound_box])
@@ -226,7 +226,7 @@ def build(name, seed, split, attempt=0):
 
 
 def share_in_view(parts, grid=20):
-    """Tell by rays which share of the frame shows the thing, and how near (in focus distances) anything is."""
+    """Return which share of the frame shows the thing, by rays, and how near (in focus distances) anything is."""
     scene, camera = bpy.context.scene, bpy.context.scene.camera
     bpy.context.view_layer.update()
     depsgraph, ours = bpy.context.evaluated_depsgraph_get(), {part.name for part in parts}

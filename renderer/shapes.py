@@ -116,7 +116,7 @@ def sweep(section, path, scale, material, up=(0, 0, 1)):
 
 
 def capsule(length, roundness=4.0, n=40):
-    """Give x positions and scales of a bar from -length to length; a larger roundness makes blunter ends."""
+    """Return x positions and scales of a bar from -length to length; a larger roundness makes blunter ends."""
     x = -length * np.cos(np.linspace(0.03, math.pi - 0.03, n))
     return x, np.sqrt(np.maximum(1e-4, 1 - np.abs(x / length) ** roundness))
 

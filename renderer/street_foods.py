@@ -21,7 +21,7 @@ def arrange(parts, location=(0, 0, 0), rotation=(0, 0, 0), scale=1.0):
 
 
 def world_points(thing):
-    """Give an object's vertices (n x 3) where it stands, and its 4 x 4 placement."""
+    """Return an object's vertices (n x 3) where it stands, and its 4 x 4 placement."""
     points, place = np.empty(3 * len(thing.data.vertices), np.float32), np.array(thing.matrix_basis)
     thing.data.vertices.foreach_get('co', points)
     return points.reshape(-1, 3) @ place[:3, :3].T + place[:3, 3], place
@@ -43,7 +43,7 @@ def fitted(kind):
 
 
 def thick(thing, thickness):
-    """Give a sheet a thickness."""
+    """Thicken a sheet."""
     solid = thing.modifiers.new('thick', 'SOLIDIFY')
     solid.thickness, solid.offset = thickness, 0
     return thing

@@ -65,7 +65,7 @@ def creased(thing, rounding=0.0):
 
 
 def extrude(outline, width, made, taper=0.0, rounding=.03):
-    """Give an outline of (x, z) points a width along y that shrinks by `taper` towards the top."""
+    """Return an outline of (x, z) points a width along y that shrinks by `taper` towards the top."""
     outline = np.asarray(outline, float)
     low, high = outline[:, 1].min(), outline[:, 1].max()
     half = width / 2 * (1 - taper * (outline[:, 1] - low) / (high - low))
@@ -312,7 +312,7 @@ def books(r):
 # Shoes: a surface between the footprint and the collar.
 
 def shoe_surface(height, sole):
-    """Give the upper's surface(angle from the toe, t from the sole to the collar)."""
+    """Return the upper's surface(angle from the toe, t from the sole to the collar)."""
     def surface(a, t):
         c, s = math.cos(a), math.sin(a)
         foot = Vector((1.15 * c, math.copysign(abs(s) ** .75, s) * (.36 + .07 * c) - .06 * c * c, sole))
@@ -1123,7 +1123,7 @@ def teddy_bear(r):
 
 
 def knots(r, rows, columns):
-    """Give the colour number, 0 to 4, of every knot of a carpet: border, zigzags, diamonds or tiled medallions."""
+    """Return the colour number, 0 to 4, of every knot of a carpet: border, zigzags, diamonds or tiled medallions."""
     i, j = np.meshgrid(np.arange(rows), np.arange(columns), indexing='ij')
     edge, period, step = np.minimum(i, rows - 1 - i), r.choice([14, 20, 28]), r.choice([2, 3, 4])
     across, along = np.abs(i - (rows - 1) / 2), np.abs(j % period - period / 2)

@@ -1,5 +1,6 @@
 """book/execute.py on pages of two cells: what is repeated, kept and committed, and what a failure leaves."""
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,19 +25,40 @@ def page(*cells, prose='text'):
     return '\n\n'.join(['# Title', prose, *(f'```python .input\n{cell}\n```' for cell in cells)]) + '\n'
 
 
-@pytest.fixture
-def book(tmp_path, monkeypatch):
-    """A book of two pages, one in two editions, whose cells count how often they run."""
-    monkeypatch.chdir(tmp_path)
+def write_book(folder):
+    """Write a book of two pages, one in two editions, whose cells count how often they run."""
     toc = '\n```toc\n:maxdepth: 1\n\ntwo\n```\n'
     for file, text in {'index.md': '# Book\n\n```toc\nchapter_fine_tuning/index\n```\n', 'utils.py': 'x = 1\n',
                        'requirements.lock': '', 'chapter_fine_tuning/matplotlibrc': '', 'data/small.rec': 'records',
                        'chapter_fine_tuning/index.md': page(count('one'), '6 * 7') + toc,
                        'chapter_fine_tuning/index_en.md': page(count('one'), '6 * 7  # the answer', prose='English'),
                        'chapter_fine_tuning/two.md': page(count('two'))}.items():
-        Path(file).parent.mkdir(exist_ok=True)
-        Path(file).write_text(text)
+        (folder / file).parent.mkdir(exist_ok=True)
+        (folder / file).write_text(text)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A book of which nothing was executed."""
+    monkeypatch.chdir(tmp_path)
+    write_book(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope='module')
+def executed_once(tmp_path_factory):
+    """A book that was executed, its notebooks committed."""
+    folder = tmp_path_factory.mktemp('executed')
+    write_book(folder)
+    subprocess.run([*RUN, '--update'], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def executed(executed_once, tmp_path, monkeypatch):
+    """A copy of that book for one test."""
+    monkeypatch.chdir(shutil.copytree(executed_once, tmp_path / 'book'))
+    return tmp_path / 'book'
 
 
 def run(*options, kernel='', **environment):
@@ -107,8 +129,7 @@ def test_editions_with_different_code_are_refused(book):
     ('1 / 0', 'ZeroDivisionError: division by zero'),
     ('import os; os._exit(1)', 'the kernel died, perhaps for lack of memory'),
     ('import time; time.sleep(60)', 'it ran longer than 2 s and was stopped')])
-def test_a_failing_cell_is_named_and_only_the_site_is_removed(book, cell, sentence):
-    run('--update')
+def test_a_failing_cell_is_named_and_only_the_site_is_removed(executed, cell, sentence):
     before = {path: path.read_bytes() for path in CHAPTER.glob('*.ipynb')}
     for folder in ('html', 'pdf'):
         Path('_build', folder).mkdir()
@@ -119,14 +140,13 @@ def test_a_failing_cell_is_named_and_only_the_site_is_removed(book, cell, senten
     assert before == {path: path.read_bytes() for path in CHAPTER.glob('*.ipynb')}
 
 
-def test_photographs_never_touch_the_committed_notebooks(book):
-    run('--update')
+def test_photographs_never_touch_the_committed_notebooks(executed):
     before = {path: path.read_bytes() for path in CHAPTER.iterdir()}
     Path('my photos').mkdir()
     assert run(PHOTOS='my photos').returncode == 0 and runs() == (2, 2)
     assert Path('_build/photos/eval/chapter_fine_tuning/two.ipynb').exists()
     assert before == {path: path.read_bytes() for path in CHAPTER.iterdir()}
-    assert str(book / 'my photos') not in Path('_build/photos/record.json').read_text()
+    assert str(executed / 'my photos') not in Path('_build/photos/record.json').read_text()
     assert run('--update', PHOTOS='my photos').stderr.endswith('unset PHOTOS\n')
     assert run(PHOTOS='nowhere').stderr.startswith('PHOTOS=nowhere is not a folder')
 

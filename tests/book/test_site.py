@@ -144,7 +144,7 @@ def faults(tab, file):
 
 
 def weight(file):
-    """Give the bytes of a file as a compressing server sends it."""
+    """Return the bytes of a file as a compressing server sends it."""
     content = Path(file).read_bytes()
     return len(gzip.compress(content, 6)) if Path(file).suffix in {'.html', '.css', '.js', '.svg'} else len(content)
 

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 
 import utils
-from hotdog import classifier, datasets, downloads, examine, takeaway
+from hotdog import classifier, datasets, downloads, examine, takeaway, weights
 
 CLASSES = ('Zebra <!--<script>', '猫', 'dog')
 
@@ -44,36 +45,57 @@ def trained(data):
     patch.undo()
 
 
-def test_training_tries_both_ways_and_keeps_the_better(data, trained):
+def test_training_lies_between_frozen_features_and_fine_tuning(data, trained):
     result, samples = trained
-    losses, history = result.description['validation_loss'], pd.DataFrame(result.description['history'])
-    assert set(losses) == {'frozen features', 'fine-tuning'}
-    assert losses[result.description['kept']] == min(losses.values())
-    assert set(history.rate) == set(classifier.RATES) and history.loss.min() == losses['fine-tuning']
+    shares, history = (pd.DataFrame(result.description[name]) for name in ('shares', 'history'))
+    assert tuple(shares.share) == classifier.SHARES
+    assert result.description['share'] == shares.share[shares.loss.argmin()]
+    assert set(history.rate) == set(classifier.RATES) and history.loss.min() == pytest.approx(shares.loss.iloc[-1])
+    x, y = samples['validation']
+    assert shares.loss[0] == pytest.approx(log_loss(y, classifier.probe(samples)[0].predict_proba(x)), abs=1e-4)
+    assert len(samples['views'][1]) == classifier.VIEWS * len(samples['train'][1])
     again, kept = classifier.trained(data)  # found, not trained again
     probabilities, labels = utils.predict(utils.RecordIter(data.test), result.net)
     assert np.array_equal(probabilities, utils.predict(utils.RecordIter(data.test), again.net)[0])
-    assert all(np.array_equal(kept[split][0], samples[split][0]) for split in datasets.SPLITS)
+    assert kept.keys() == samples.keys() and all(np.array_equal(kept[name][0], samples[name][0]) for name in samples)
     assert (probabilities.argmax(axis=1) == labels).mean() >= 0.7
+
+
+def test_fine_tuning_leaves_the_first_layers(trained):
+    ours, first = classifier.arrays_of(trained[0].net), weights.squeezenet()
+    same = [np.array_equal(one, other) for one, other in zip(ours[:-2], first)]
+    assert all(same[:classifier.FROZEN]) and (trained[0].description['share'] == 0 or not any(same[classifier.FROZEN:]))
 
 
 @pytest.mark.parametrize('classes', [2, 3])
 def test_a_probe_becomes_the_output_layer(data, trained, classes):
     x, y = trained[1]['train']
     model = LogisticRegression(C=0.001).fit(x[y < classes], y[y < classes])
-    probabilities, _ = utils.predict(utils.RecordIter(data.test), classifier.with_head(model))
+    probabilities, _ = utils.predict(utils.RecordIter(data.test), classifier.with_arrays(classifier.with_head(model)))
     assert np.allclose(probabilities, model.predict_proba(trained[1]['test'][0]), atol=1e-4)
 
 
 def test_the_examination_finds_what_was_hidden(data, trained):
-    probabilities, labels = examine.out_of_fold(trained[1], trained[0].description['C'])
+    used = datasets.used(data)
+    probabilities, labels = examine.out_of_fold(trained[1], trained[0].description['C'], used.group)
     places = examine.doubtful(probabilities, labels)
-    assert any(name.endswith('/2 13.png') for name in datasets.used(data).file.iloc[places[:3]])  # mislabelled
+    assert any(name.endswith('/2 13.png') for name in used.file.iloc[places[:3]])  # mislabelled
     shortcuts = examine.shortcuts(data)
     assert list(shortcuts.index) == ['colour', 'size', 'kind of file'] and shortcuts['kind of file'] < 0.5
     curve = examine.learning_curve(trained[1], 0.001)
     assert list(curve.index)[-1] == len(trained[1]['train'][1]) and curve.between(0, 1).all() and len(curve) == 3
     assert np.round(examine.interval(8, 10), 3).tolist() == [0.490, 0.943]  # Wilson's, as Newcombe (1998) has it
+
+
+def test_pictures_of_a_group_are_judged_by_others():
+    draw = np.random.default_rng(0)
+    x, y = (np.repeat(values, 2, axis=0) for values in (draw.normal(size=(60, 80)), draw.integers(0, 2, 60)))
+    samples = {split: (x[i::3], y[i::3]) for i, split in enumerate(datasets.SPLITS)}
+    x, y = (np.concatenate(part) for part in zip(*samples.values()))
+    twins = pd.Series(np.unique(x, axis=0, return_inverse=True)[1].ravel())  # each picture stands there twice
+    right = [(examine.out_of_fold(samples, 100, groups)[0].argmax(axis=1) == y).mean()
+             for groups in (twins, pd.Series(range(len(y))))]
+    assert right[0] < 0.7 and right[1] > 0.85
 
 
 def test_a_shortcut_shows(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ def test_normalise_and_back():
 
 
 class Brightness(gluon.Block):
-    """Say 1 with more confidence the brighter a picture is."""
+    """Answer 1 with more confidence the brighter a picture is."""
 
     def forward(self, x):  # noqa: D102
         level = x.mean(axis=(1, 2, 3)) - 0.9

@@ -32,7 +32,7 @@ def numbers_alike(text):
 
 
 def marks(name, text):
-    """Give what a section holds of one sort."""
+    """Return what a section holds of one sort."""
     if name != 'references':
         text = re.sub(r':\w+:`[^`]+`', ' ', text)
     if name == 'numbers':

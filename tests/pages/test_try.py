@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
 
 from book import browser
-from hotdog import batches, datasets, files, photographs, records, web
+from hotdog import batches, classifier, datasets, files, photographs, records, web
 
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT.parent / 'shared' / 'photos' / 'hotdog_2000' / 'test'
@@ -332,5 +332,5 @@ def test_the_figures_on_photographs_are_those_that_were_written_down():
 @pytest.mark.long
 def test_the_book_s_code_trains_the_weights_again():
     arrays = browser.mixture(datasets.demo_set().train)
-    for again, array in zip(arrays, browser.arrays_of(network()), strict=True):
+    for again, array in zip(arrays, classifier.arrays_of(network()), strict=True):
         assert np.allclose(again.reshape(array.shape), array, rtol=2e-3, atol=1e-4)

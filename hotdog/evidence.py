@@ -1,0 +1,143 @@
+"""Read and compare what `hotdog.studies` measured: the table, its log-odds, intervals, paired comparisons, figures."""
+import functools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn import metrics
+
+from hotdog.files import DATA
+
+TABLE, LOG_ODDS = DATA / 'evidence.csv', DATA / 'evidence.npz'
+SCORES = {'accuracy': lambda labels, odds: metrics.accuracy_score(labels, odds > 0),
+          'balanced_accuracy': lambda labels, odds: metrics.balanced_accuracy_score(labels, odds > 0),
+          'auroc': metrics.roc_auc_score}
+RUN = ('data', 'method', 'optimiser', 'pictures', 'copied', 'crop', 'view', 'rate', 'seed')
+USUAL = {'data': 'photographs', 'split': 'test', 'mixture': 1.0, 'view': 224}
+
+
+def read():
+    """Return the table, a DataFrame of one row an evaluation, indexed by id; without rows where there is no table."""
+    if TABLE.exists():
+        return pd.read_csv(TABLE, index_col='id', keep_default_na=False)
+    columns = [*RUN, 'updates', 'mixture', 'tested', 'split', *SCORES, 'data_fingerprint']
+    return pd.DataFrame(columns=columns, index=pd.Index([], name='id'))
+
+
+@functools.cache
+def kept(name):
+    """Return an array of the file beside the table: an id's log-odds (n,), or 'labels-…' or 'origins-…' of a split."""
+    with np.load(LOG_ODDS) as arrays:
+        return arrays[name]
+
+
+def select(table, method, updates, **columns):
+    """Return the rows of a method's tests after so many updates, one for each seed.
+
+    Other columns are as in `USUAL` and the number of copied layers as usual for the method, if nothing else is said.
+    """
+    columns = USUAL | {'copied': 0 if 'scratch' in method else 9, 'method': method, 'updates': updates} | columns
+    columns.setdefault('tested', columns['data'])
+    columns.setdefault('pictures', {'photographs': 1000, 'renders': 150}[columns['data']])
+    if method.endswith('by SGD'):
+        columns.update(method=method.removesuffix(' by SGD'), optimiser='sgd')
+    elif updates:
+        columns.setdefault('optimiser', 'adam')
+    for name, value in columns.items():
+        table = table[table[name] == value]
+    return table.sort_values('seed')
+
+
+def course(table, rows, score='auroc'):
+    """Return the validation scores on the way to tested rows: a DataFrame, updates by seeds."""
+    on_the_way = table[(table.split == 'validation') & (table.tested == table.data) & (table.mixture == 1)]
+    found = on_the_way.merge(rows[list(RUN)], on=list(RUN)).drop_duplicates([*RUN, 'updates'])
+    return found[found.updates <= rows.updates.max()].pivot(index='updates', columns='seed', values=score)
+
+
+def interval(values):
+    """Return the mean of the seeds' values and half the width of its 95% interval, by Student's t."""
+    values = np.asarray(values, float)
+    return values.mean(), stats.t.ppf(0.975, len(values) - 1) * stats.sem(values) if len(values) > 1 else np.nan
+
+
+def summary(groups, scores=('accuracy', 'auroc')):
+    """Return a DataFrame of texts: mean ± half of the 95% interval over seeds; `groups` is {name: rows}."""
+    def text(values):
+        return '{:.3f} ± {:.3f}'.format(*interval(values)) if len(values) > 1 else f'{values.item():.3f}'
+    return pd.DataFrame({name: {score: text(rows[score]) for score in scores} for name, rows in groups.items()}).T
+
+
+def by_origin(groups):
+    """Return a DataFrame of mean AUROC on all photographs and on those of each origin; `groups` is {name: rows}."""
+    labels, origins = kept('labels-photographs-test'), kept('origins-photographs-test')
+    from_imagenet = np.char.startswith(origins, 'imagenet')
+    parts = {'all': slice(None), 'ImageNet': from_imagenet, 'Food-101': ~from_imagenet}
+    return pd.DataFrame({name: {
+        part: np.mean([metrics.roc_auc_score(labels[where], kept(name)[where]) for name in rows.index])
+        for part, where in parts.items()} for name, rows in groups.items()}).T.round(3)
+
+
+def compare(pairs, draws=2000):
+    """Return a DataFrame of paired comparisons of the AUROC; `pairs` is {name: (rows, rows)}, paired by their seeds.
+
+    Columns: the mean difference; as texts, its 95% intervals over seeds (Student's t) and over pictures (bootstrap);
+    p of the paired t-test, corrected for all pairs by Holm's method.
+    """
+    result = {}
+    for name, (one, other) in pairs.items():
+        difference = one.auroc.to_numpy() - other.auroc.to_numpy()
+        mean, half = interval(difference)
+        result[name] = {'difference': f'{mean:.3f}', 'seeds': f'{mean - half:.3f} … {mean + half:.3f}',
+                        'pictures': '{:.3f} … {:.3f}'.format(*over_pictures(one, other, draws)),
+                        'p': stats.ttest_1samp(difference, 0).pvalue}
+    result = pd.DataFrame(result).T
+    return result.assign(p=holm(result.p.to_numpy(float)).round(3))
+
+
+def holm(p):
+    """Return p values (n,) corrected by Holm's method."""
+    order, corrected = np.argsort(p), np.empty(len(p))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return corrected
+
+
+def pairwise(rows):
+    """Return the matrix (hot dogs, others) of how often, over the rows' networks, the hot dog has the larger log-odds.
+
+    Its mean is the mean AUROC (Mann and Whitney); a tie counts one half.
+    """
+    labels = kept(f'labels-{rows.tested.iloc[0]}-{rows.split.iloc[0]}')
+    odds = np.stack([kept(name) for name in rows.index]).astype('float32')
+    difference = odds[:, labels == 1, None] - odds[:, None, labels == 0]
+    return (np.sign(difference).mean(axis=0) + 1) / 2
+
+
+def over_pictures(one, other, draws):
+    """Return the 95% bootstrap interval over pictures of the difference of two groups' mean AUROC."""
+    difference, draw = pairwise(one) - pairwise(other), np.random.default_rng(0)
+    hot_dogs, others = (draw.multinomial(n, np.full(n, 1 / n), draws) / n for n in difference.shape)
+    return np.percentile(((hot_dogs @ difference) * others).sum(axis=1), [2.5, 97.5])
+
+
+def plot_courses(courses, levels=None):
+    """Draw validation AUROC over updates: {name: DataFrame, updates by seeds} as mean and range, `levels` as lines."""
+    _, axis = plt.subplots(figsize=(6, 3.4))
+    for name, values in courses.items():
+        drawn, = axis.plot(values.index, values.mean(axis=1), label=name)
+        axis.fill_between(values.index, values.min(axis=1), values.max(axis=1), color=drawn.get_color(), alpha=0.2)
+    for place, (name, level) in enumerate((levels or {}).items()):
+        axis.axhline(level, color='gray', linestyle=('--', ':')[place % 2], label=name)
+    axis.set(xscale='log', xlabel='updates', ylabel='validation AUROC')
+    axis.legend()
+
+
+def plot_means(curves, xlabel, score='auroc', **options):
+    """Draw test scores: {name: {x: rows}} as a line through the means with bars for the 95% intervals over seeds."""
+    _, axis = plt.subplots(figsize=(6, 3.4))
+    for name, curve in curves.items():
+        means, halves = zip(*(interval(rows[score]) for rows in curve.values()))
+        axis.errorbar(list(curve), means, yerr=halves, marker='o', capsize=3, label=name)
+    axis.set(xlabel=xlabel, ylabel=f'test {"AUROC" if score == "auroc" else score.replace("_", " ")}', **options)
+    axis.legend()

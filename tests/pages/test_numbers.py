@@ -147,6 +147,18 @@ def test_marks_of_training(marks_of_training):
     assert scratch['accuracy'] < always['accuracy'] == 0.75
 
 
+def test_what_training_from_scratch_needs(marks_of_training):
+    rows = re.findall(r'^(?:(from scratch\S*(?: \w+)?) +)?\s*(adam|sgd) +([\d.]+) +([\d.]+) +([\d.]+) +5$',
+                      outputs('training'), re.MULTILINE)
+    means, lowest, highest = ([float(row[column]) for row in rows] for column in (2, 3, 4))
+    assert [row[:2] for row in rows] == [('from scratch', 'adam'), ('', 'sgd'), ('from scratch, Xavier', 'adam'),
+                                         ('from scratch, plain', 'adam')]
+    assert [round(means[i], 2) for i in (1, 3)] == [0.76, 0.76] and max(highest[1], highest[3]) < lowest[0]
+    assert lowest[2] < means[0] < highest[2]
+    copied = min(marks_of_training[name]['auroc'] for name in ('fine-tuning', 'frozen features'))
+    assert max(means) < copied - 0.1 and marks_of_training['from scratch']['auroc'] < means[0]
+
+
 def test_times_of_training():
     """The minutes that are told are enough, to a fifth, at the usual rates that the page `training` shows."""
     rates = [int(rate) for rate in re.findall(r'(\d+) images/s', outputs('training'))]

@@ -3,6 +3,7 @@
 Change a setting here and every notebook follows; so do the environment variables of the same names in capitals.
 """
 import os
+import tempfile
 import warnings
 
 import matplotlib.pyplot as plt
@@ -11,22 +12,22 @@ import numpy as np
 from matplotlib import font_manager
 from mxnet import nd
 
-from hotdog import classifier, datasets, imagenet
+from hotdog import classifier, datasets, imagenet, records
 from hotdog.batches import MEAN, STD, RecordIter
+from hotdog.classifier import features, trained
 from hotdog.classifier import load as load_classifier
-from hotdog.classifier import trained
-from hotdog.datasets import CACHE, DATA, SPLITS, demo_set, table, used
+from hotdog.datasets import CACHE, DATA, SPLITS, counts, demo_set, table, used
 from hotdog.examine import doubtful, interval, learning_curve, out_of_fold, shortcuts
 from hotdog.imagenet import class_names
 from hotdog.records import labels, pictures
 from hotdog.takeaway import place as taken_away
 from hotdog.takeaway import write as take_away
-from hotdog.training import evaluate, predict, ranking_scores, scores, train
+from hotdog.training import compare, evaluate, fit, predict, ranking_scores, scores, train
 
-__all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'demo_set', 'doubtful', 'evaluate',
-           'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold', 'pictures', 'predict',
-           'ranking_scores', 'scores', 'shortcuts', 'table', 'take_away', 'taken_away', 'train', 'trained',
-           'used']  # what this module passes on
+__all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'compare', 'counts', 'demo_set', 'doubtful',
+           'evaluate', 'features', 'fit', 'interval', 'labels', 'learning_curve', 'load_classifier', 'out_of_fold',
+           'pictures', 'predict', 'ranking_scores', 'scores', 'shortcuts', 'table', 'take_away', 'taken_away', 'train',
+           'trained', 'used']  # what this module passes on
 
 # class names may be Chinese, which the book's own font has not
 CHINESE_FONTS = {'Noto Sans CJK JP', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', 'Microsoft YaHei', 'PingFang SC'}
@@ -87,6 +88,15 @@ def denormalise(x):
     return pixels.round().clip(0, 255).astype('uint8')
 
 
+def augmented(record_file, count=8):
+    """Return the first positive of a record file and `count` augmented views of it, RGB arrays."""
+    sample = next(sample for sample in records.samples(record_file) if sample[0] == 1)
+    with tempfile.TemporaryDirectory() as folder:
+        records.write(f'{folder}/one.rec', count * [sample])
+        x, _ = next(iter(RecordIter(f'{folder}/one.rec', count, augment=True)))
+        return [pictures(f'{folder}/one.rec', 1)[0][0], *map(denormalise, x)]
+
+
 def show_pictures(pictures, titles=None, columns=8):
     """Plot pictures (arrays of height, width, 3) in a grid, with their titles."""
     rows = -(-len(pictures) // columns)
@@ -96,7 +106,18 @@ def show_pictures(pictures, titles=None, columns=8):
         axis.axis('off')
     for i, (axis, picture) in enumerate(zip(axes.flat, pictures)):
         axis.imshow(picture)
-        axis.set_title(titles[i] if titles else '', fontsize=8)
+        axis.set_title(titles[i] if titles else '', fontsize=8 if columns > 4 else 10)
+
+
+def show_history(history):
+    """Plot the training loss and the validation AUROC over the epochs; `history` is {method: what `train` returned}."""
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.2))
+    for axis, name, title in zip(axes, ('loss', 'auroc'), ('training loss', 'validation AUROC')):
+        for method, values in history.items():
+            axis.plot(range(1, len(values[name]) + 1), values[name], label=method)
+        axis.set(xlabel='epoch', ylabel=title)
+    axes[1].axhline(0.5, color='gray', linewidth=1)  # guessing
+    axes[0].legend()
 
 
 def show_activation(model, pictures):
@@ -120,9 +141,9 @@ def pretrained_net(ctx=mx.cpu()):
     return imagenet.pretrained(source_model, ctx)
 
 
-def new_net(num_classes):
-    """Return an uninitialised network like the source model with `num_classes` outputs, without a ReLU on them."""
-    return imagenet.target_network(source_model, num_classes)
+def new_net(num_classes, batch_norm=False):
+    """Return an uninitialised network like the source model with `num_classes` outputs (`imagenet.target_network`)."""
+    return imagenet.target_network(source_model, num_classes, batch_norm)
 
 
 def parameter_file(name, must_exist=False):
@@ -143,3 +164,11 @@ def parameter_file(name, must_exist=False):
         except mx.MXNetError:
             raise ValueError(f'{path} is damaged: run the notebook training again') from None
     return str(path)
+
+
+def fine_tuned():
+    """Return the network that the page `training` saved, a `classifier.Classifier`; raises as `parameter_file` does."""
+    classes = load_data().classes
+    net = new_net(len(classes))
+    net.load_parameters(parameter_file('fine_tuned', must_exist=True))
+    return classifier.Classifier(net, classes, {})

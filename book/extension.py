@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import yaml
@@ -87,6 +88,7 @@ class Pages(SphinxTransform):
         self.html = self.app.builder.format == 'html'
         self.figures()
         self.describe_outputs()
+        self.data_frames()
         for title in self.document.findall(nodes.title):  # Sphinx numbers the sections itself
             first = title.next_node(nodes.Text)
             first.parent.replace(first, nodes.Text(re.sub(r'^\d+\. ', '', first)))
@@ -124,6 +126,27 @@ class Pages(SphinxTransform):
         for text in texts:
             logger.warning('no picture follows the comment <!-- alt: %s -->: remove it', text,
                            location=self.env.docname)
+
+    def data_frames(self):
+        """Typeset the DataFrames that cells show: what pandas writes is HTML, which a PDF cannot take."""
+        for node in list(self.document.findall(nodes.raw)):
+            written = re.search(r'<table[^>]*class="dataframe".*?</table>', node.astext(), re.DOTALL)
+            if not written:
+                continue
+            head, body = (list(part) for part in ElementTree.fromstring(written[0]))
+            width = sum(int(cell.get('colspan', 1)) for cell in head[0])
+            group = nodes.tgroup(cols=width)
+            group += [nodes.colspec(colwidth=1, stub=int(column == 0)) for column in range(width)]
+            group += [nodes.thead('', *map(self.table_row, head)), nodes.tbody('', *map(self.table_row, body))]
+            node.replace_self(nodes.table('', group, classes=['dataframe', 'colwidths-auto']))
+
+    @staticmethod
+    def table_row(row):
+        """Return a row of an HTML table, an element `tr`, as a node."""
+        cells = [nodes.entry('', nodes.paragraph('', ''.join(cell.itertext())),
+                             **{more: int(cell.get(span)) - 1 for more, span in
+                                (('morecols', 'colspan'), ('morerows', 'rowspan')) if cell.get(span)}) for cell in row]
+        return nodes.row('', *cells)
 
     def shrink(self, image):
         """Show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""
@@ -251,6 +274,7 @@ def page_context(app, pagename, templatename, context, doctree):
     source = notebooks.ROOT / f'{pagename}.md'
     context['source'] = f'{source.name}.txt' if source.exists() else None
     context['notebook'] = source.with_suffix('.ipynb').name if source.with_suffix('.ipynb').exists() else None
+    context['minutes'] = minutes(doctree) if context['notebook'] else None
     pdf = pdf_of(app)
     context['pdf'] = f'{up}{pdf.name}' if pdf else None
     context['binder'] = context['notebook'] and context['repository'] and context['repository'].replace(
@@ -262,6 +286,12 @@ def page_context(app, pagename, templatename, context, doctree):
     paragraph = doctree.next_node(nodes.paragraph) if doctree else None
     context['description'] = re.sub(r'\s+', ' ', paragraph.astext())[:160] if paragraph else ''
     context['script_files'] = [file for file in context['script_files'] if Path(str(file)).name not in UNUSED]
+
+
+def minutes(doctree):
+    """Return how long a page takes to read, code included: 300 Chinese characters or 200 words a minute."""
+    text = doctree.astext()
+    return max(1, round(len(re.findall('[\u3400-\u9fff]', text)) / 300 + len(re.findall('[A-Za-z]+', text)) / 200))
 
 
 def pdf_of(app):

@@ -93,10 +93,10 @@ def _from_file(path, classes, description):
     return Classifier(net, classes, description)
 
 
-def features(data, ctx=mx.cpu()):
+def features(data, ctx=mx.cpu(), views=VIEWS):
     """Return {split: features (n, 512) of the source model, averaged over positions, and labels (n,)}.
 
-    With them, `views` has those of VIEWS augmented views of all training pictures.
+    With them, 'views' has those of `views` augmented views of all training pictures, unless that is 0.
     """
     net = imagenet.pretrained('squeezenet1_1', ctx)
     net.features.hybridize()
@@ -108,7 +108,7 @@ def features(data, ctx=mx.cpu()):
         return tuple(np.concatenate(part) for part in zip(*rows))
 
     samples = {split: pooled(getattr(data, split), split) for split in photographs.SPLITS}
-    return {**samples, 'views': pooled(data.train, 'views', VIEWS, augment=True)}
+    return {**samples, 'views': pooled(data.train, 'views', views, augment=True)} if views else samples
 
 
 def probe(samples):

@@ -73,6 +73,12 @@ def used(data):
     return pd.concat([rows[rows.split == split] for split in SPLITS], ignore_index=True)
 
 
+def counts(data):
+    """Return how many pictures are used, a DataFrame with a row for each class and a column for each split."""
+    rows = used(data)
+    return pd.crosstab(rows['class'], rows.split)[list(SPLITS)].rename_axis(index=None, columns=None)
+
+
 def published_set():
     """Return the 18,141 published pictures (690 MB to download); their validation file serves as the test split.
 

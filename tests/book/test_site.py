@@ -191,7 +191,7 @@ def test_the_content_security_policy_stops_what_is_not_the_page_s_own(site, tab,
 
 
 @pytest.mark.parametrize('edition, query, page', [
-    ('', '微调', 'training'), ('', '类别激活图', 'prediction'), ('', '轮数不同', 'training'), ('', '腊肠犬', 'dataset'),
+    ('', '微调', 'training'), ('', '类别激活图', 'prediction'), ('', '预算不同', 'mistakes'), ('', '腊肠犬', 'dataset'),
     ('', '热狗 混淆矩阵', 'prediction'), ('', 'SqueezeNet', 'index'), ('', '鲸', None),
     ('en/', 'recall', 'dataset'), ('en/', 'confusion matrix', 'prediction'), ('en/', 'whale', None)])
 def test_the_search_works_from_the_disk(site, tab, edition, query, page):

@@ -90,3 +90,20 @@ def test_new_net_has_no_relu_on_its_logits():
     outputs = net(nd.random.normal(shape=(4, 3, 224, 224)))
     assert outputs.shape == (4, 3)
     assert (outputs.asnumpy() < 0).any()
+
+
+def test_every_target_network_scores_a_map_and_averages():
+    """ResNet averages first: its map, averaged and then scored, gives what the network gives."""
+    net, x = imagenet.target_network('resnet18_v2', 3), nd.random.normal(shape=(2, 3, 224, 224))
+    net.initialize()
+    outputs, features = net(x), net.features(x)
+    weight, bias = (parameter.data() for parameter in net.output.collect_params().values())
+    assert features.shape == (2, 512, 7, 7)
+    expected = nd.dot(features.mean(axis=(2, 3)), weight.reshape((3, 512)).T) + bias
+    assert np.allclose(outputs.asnumpy(), expected.asnumpy(), atol=1e-4)
+
+
+def test_batch_normalisation_follows_every_convolution():
+    net = imagenet.target_network('squeezenet1_1', 2, batch_norm=True)
+    kinds = [name.split('_')[-1] for name in net.features.collect_params() if name.endswith(('weight', 'gamma'))]
+    assert kinds == 25 * ['weight', 'gamma']

@@ -22,7 +22,7 @@ FILE = ROOT / 'data' / 'larger.json'
 PYTHON = {'MXNet': ROOT / '.venv' / 'bin' / 'python', 'PyTorch': ROOT / '.venv-pytorch' / 'bin' / 'python'}
 WORKER = {'MXNet': 'book.worker_mxnet', 'PyTorch': 'book.worker_pytorch'}
 RESNET = {'MXNet': 'resnet18_v2', 'PyTorch': 'resnet18'}
-SIZE, ROUNDS = 32, 3  # pictures of a batch in the first table; turns of everything that is compared
+SIZE = 32  # pictures of a batch in the first table
 
 
 def stretch(step, seconds=1.5):
@@ -48,7 +48,7 @@ def answer(process, kind):
     raise RuntimeError(f'{process.args} stopped without an answer')
 
 
-def costs():
+def costs(turns):
     """Return {framework: {what: {'rate', 'range'}}}: training on all cores, everything in turn."""
     programs = {('MXNet', 'float32'): 'book.larger_mxnet', ('MXNet', 'bfloat16'): 'book.larger_mxnet',
                 ('PyTorch', ''): 'book.larger_pytorch'}
@@ -58,12 +58,12 @@ def costs():
     try:
         wanted = [(key, name) for key, process in running.items() for name in answer(process, 'names')]
         rates = {item: [] for item in wanted}
-        for turn in range(ROUNDS + 1):
+        for turn in range(turns + 1):
             for key, name in wanted[::-1] if turn % 2 else wanted:
                 running[key].stdin.write(f'{name}\n')
                 running[key].stdin.flush()
                 rates[key, name].append(answer(running[key], 'rate'))
-            print(f'{turn} of {ROUNDS} turns', flush=True)
+            print(f'{turn} of {turns} turns', flush=True)
     finally:
         for process in running.values():
             process.kill()
@@ -119,6 +119,12 @@ def together(framework, workers, *options, threads=1, apart=False):
         return [json.loads(file.read_text()) for file in files]
 
 
+def run_one(framework, folder, *options, workers=1):
+    """Let workers train in a folder that stays. Raises CalledProcessError when they fail."""
+    subprocess.run(command(framework, workers, folder, *options), cwd=ROOT, env=settings(), check=True,
+                   stdout=subprocess.DEVNULL, timeout=300)
+
+
 def mean_losses(results):
     """Return the losses of all workers' pictures, one a step: their shares are of the same size."""
     return [statistics.mean(losses) for losses in zip(*(result['losses'] for result in results))]
@@ -129,7 +135,7 @@ def largest_difference(one, two):
     return max(abs(a - b) for a, b in zip(one, two, strict=True))
 
 
-def equal():
+def equal(_):
     """Return {framework: {workers: largest difference of four losses to those of one worker with their batches}}."""
     table = {framework: {} for framework in PYTHON}
     for framework in PYTHON:
@@ -140,20 +146,20 @@ def equal():
     return table
 
 
-def processes():
+def processes(turns):
     """Return [{framework, network, workers, apart, rate, range}]: pictures a second of workers with a thread each."""
     kinds = [(framework, name[framework], workers, apart, threads) for framework in PYTHON
              for name, counts in (({key: 'squeezenet1_1' for key in PYTHON}, (1, 2, 4)), (RESNET, (1, 2)))
              for workers in counts for apart in ((False, True) if workers > 1 else (False,))
              for threads in ((1, 2) if workers == 1 else (1,))]
     rates = {kind: [] for kind in kinds}
-    for turn in range(ROUNDS):
+    for turn in range(turns):
         for kind in kinds[::-1] if turn % 2 else kinds:
             framework, name, workers, apart, threads = kind
             results = together(framework, workers, '--network', name, '--steps', 7, threads=threads, apart=apart)
             step = statistics.median(max(times) for times in zip(*(result['seconds'][1:] for result in results)))
             rates[kind].append(16 * workers / step)
-            print(f'turn {turn + 1} of {ROUNDS}: {kind}: {rates[kind][-1]:.1f} pictures/s', flush=True)
+            print(f'turn {turn + 1} of {turns}: {kind}: {rates[kind][-1]:.1f} pictures/s', flush=True)
     return [dict(zip(('framework', 'network', 'workers', 'apart', 'threads'), kind)) | summary(values)
             for kind, values in rates.items()]
 
@@ -183,7 +189,7 @@ def kill_one(framework, folder, restarts=0, patience=30):
     return result
 
 
-def killed():
+def killed(_):
     """Return {framework: what happens when a worker is killed, and how the losses go on from the checkpoint}."""
     table = {}
     for framework in PYTHON:
@@ -192,8 +198,7 @@ def killed():
             with tempfile.TemporaryDirectory() as folder:
                 result = kill_one(framework, Path(folder), restarts)
                 if not restarts:
-                    subprocess.run(command(framework, 2, folder, '--steps', 8, '--resume'), cwd=ROOT, env=settings(),
-                                   check=True, stdout=subprocess.DEVNULL, timeout=120)
+                    run_one(framework, folder, '--steps', 8, '--resume', workers=2)
                 results = [json.loads(Path(folder, f'{rank}.json').read_text()) for rank in (0, 1)]
                 losses = mean_losses(results)
                 result['steps done after going on'] = len(losses)
@@ -221,14 +226,16 @@ def main():
     """Measure the sections that are asked for and put them into the file, one by one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('sections', nargs='*', help=f'some of {", ".join(SECTIONS)}; all when none is named')
-    names = parser.parse_args().sections or SECTIONS
+    parser.add_argument('--turns', type=int, default=3, help='of all that is compared (3)')
+    options = parser.parse_args()
+    names = options.sections or SECTIONS
     unknown = sorted(set(names) - set(SECTIONS))
     if unknown:
         parser.error(f'no such section: {", ".join(unknown)}')
     if not PYTHON['PyTorch'].exists():
         parser.error('the environment of PyTorch is missing: run make pytorch')
     for name in names:
-        table = {**machine(), 'measured': SECTIONS[name]()}
+        table = {**machine(), 'turns': options.turns, 'measured': SECTIONS[name](options.turns)}
         result = json.loads(FILE.read_text()) if FILE.exists() else {}
         FILE.write_text(json.dumps({**result, name: table}, indent=1) + '\n')
 

@@ -44,7 +44,7 @@ def flowing(step, workers):
         batches = iter(loader)
         for _ in range(1 + 2 * workers):
             step(*next(batches))
-        return stretch(lambda: step(*next(batches)), seconds=4)
+        return stretch(lambda: step(*next(batches)), seconds=2.5)
     return measure
 
 
@@ -69,7 +69,7 @@ def variants():
                 'output layer only, cached features': lambda: stretch(lambda: head(cached, batch[SIZE][1]))}
     for size in (SIZE // 4, 4 * SIZE):
         measures[f'computing, batch size {size}'] = lambda size=size: stretch(lambda: update(*batch[size]))
-    for workers in (0, 1, 2):
+    for workers in (0, 2):
         name = f', {workers} reading processes' if workers else ''
         measures[f'reading{name}'] = flowing(lambda x, y: len(x), workers)
         measures[f'all together{name}'] = flowing(update, workers)

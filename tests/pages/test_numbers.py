@@ -10,13 +10,14 @@ import json
 import re
 from pathlib import Path
 
+import mxnet as mx
 import nbformat
 import numpy as np
 import pytest
 
 import utils
 from book import notebooks, variants
-from hotdog import photographs, studies
+from hotdog import imagenet, photographs, studies
 
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
 FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
@@ -213,3 +214,12 @@ def test_the_other_ways_to_fine_tune():
 
 def test_error_of_a_share_of_200():
     assert round(1.96 * np.sqrt(0.75 * 0.25 / 200), 2) == 0.06
+
+
+def test_larger_networks():
+    sizes = []
+    for net in (utils.new_net(2), imagenet.network('resnet18_v2', classes=2)):
+        net.initialize()
+        net(mx.nd.zeros((1, 3, 224, 224)))
+        sizes.append(sum(p.data().size for p in net.collect_params().values() if p.grad_req != 'null'))
+    assert round(sizes[1] / sizes[0]) == 15

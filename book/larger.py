@@ -23,12 +23,13 @@ PYTHON = {'MXNet': ROOT / '.venv' / 'bin' / 'python', 'PyTorch': ROOT / '.venv-p
 WORKER = {'MXNet': 'book.worker_mxnet', 'PyTorch': 'book.worker_pytorch'}
 RESNET = {'MXNet': 'resnet18_v2', 'PyTorch': 'resnet18'}
 SIZE = 32  # pictures of a batch in the first table
+SECONDS = float(os.environ.get('SECONDS', 2))  # of one measurement there; 0 tries the program with a single step
 
 
-def stretch(step, seconds=1.5):
-    """Return the pictures a second of `step()`, which returns how many it had, over some seconds."""
+def stretch(step):
+    """Return the pictures a second of `step()`, which returns how many it had, over a few seconds."""
     start, count = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
+    while not count or time.perf_counter() - start < SECONDS:
         count += step()
     return count / (time.perf_counter() - start)
 

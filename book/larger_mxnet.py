@@ -50,7 +50,7 @@ def flowing(step):
         batches = stream()
         for _ in range(3):
             step(*next(batches))
-        return stretch(lambda: step(*next(batches)), seconds=2.5)
+        return stretch(lambda: step(*next(batches)))
     return measure
 
 

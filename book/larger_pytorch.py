@@ -44,7 +44,7 @@ def flowing(step, workers):
         batches = iter(loader)
         for _ in range(1 + 2 * workers):
             step(*next(batches))
-        return stretch(lambda: step(*next(batches)), seconds=2.5)
+        return stretch(lambda: step(*next(batches)))
     return measure
 
 

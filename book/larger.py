@@ -165,7 +165,7 @@ def processes(turns):
             for kind, values in rates.items()]
 
 
-def kill_one(framework, folder, restarts=0, patience=30):
+def kill_one(framework, folder, restarts=0, patience=60):
     """Kill worker 1 of 2 after its third step and return what the launcher does within some seconds."""
     process = subprocess.Popen(command(framework, 2, folder, '--steps', 8, '--checkpoint', restarts=restarts), cwd=ROOT,
                                env=settings(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -1,43 +1,36 @@
-"""What the exercises' experiments share: functions of the book's pages, smaller pictures, and the result to hand in.
+"""What the exercises' experiments share: building networks, smaller pictures, and the result to hand in.
 
 A result is a dictionary that `show` prints as a line of code. Predictions are stored in it as text: each picture's
 margin, the score of class 1 less that of class 0 (the log-odds), so that a picture is called 1 where it is positive.
 """
-import ast
 import base64
-import types
-from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 from mxnet import nd
+from mxnet.gluon import nn
 from scipy import stats
 
 import utils
 
-FOLDER = Path(utils.__file__).resolve().parent / 'chapter_fine_tuning'
 STEP = 1 / 8  # to which a margin is rounded
 
 
-def page(name, *functions):
-    """Return a module with these functions of a page of the book, what the page imports, and the CPU as its `ctx`.
+def copy_features(net, source_net):
+    """Copy the parameters of `features` from a source model to a new network, as the page `training` does."""
+    for new, old in zip(net.features.collect_params().values(), source_net.features.collect_params().values()):
+        new.shape = old.shape
+        new.initialize()
+        new.set_data(old.data())
 
-    Raises ValueError when the page defines no such function.
-    """
-    import jupytext
-    path = next(path for path in sorted(FOLDER.glob(f'{name}*.*')) if path.suffix in ('.md', '.ipynb'))
-    cells = [cell.source for cell in jupytext.read(path).cells if cell.cell_type == 'code' and 'import ' in cell.source
-             or any(f'def {function}(' in cell.source for function in functions)]
-    statements = [statement for cell in cells for statement in ast.parse(cell).body
-                  if isinstance(statement, (ast.Import, ast.ImportFrom))
-                  or getattr(statement, 'name', None) in functions]
-    module = types.ModuleType(name)
-    module.ctx = mx.cpu()
-    exec(compile(ast.Module(statements, []), str(path), 'exec'), module.__dict__)
-    missing = [function for function in functions if not hasattr(module, function)]
-    if missing:
-        raise ValueError(f'{path} does not define {", ".join(missing)}')
-    return module
+
+def add_batch_norm(block):
+    """Put batch normalisation after each convolution in a block, as `utils.new_net` does with `batch_norm`."""
+    for key, layer in block._children.items():
+        add_batch_norm(layer)
+        if isinstance(layer, nn.Conv2D):
+            block._children[key] = nn.HybridSequential()
+            block._children[key].add(layer, nn.BatchNorm())
 
 
 class HalfSize:

@@ -225,6 +225,13 @@ def test_claims_of_the_page_evidence():
     gains = [auroc[n, 'fine-tuning'] - auroc[n, 'probe'] for n in (10, 30, 100, 300, 1000)]
     assert gains == sorted(gains) and gains[0] < 0 < gains[-1]
     assert all(auroc[n, 'from scratch'] < min(auroc[n, 'probe'], auroc[n, 'fine-tuning']) - 0.08 for n, _ in auroc)
+    assert [round(auroc[1000, method], 3) for method in ('fine-tuning', 'from scratch')] == [0.97, 0.878]
+    assert auroc[30, 'probe'] > auroc[1000, 'from scratch'] > auroc[10, 'probe']
+    widths = [evidence.interval(tests(method, k, pictures=10).auroc)[1]
+              for method, k in (('probe', 0), ('fine-tuning', 100), ('from scratch', 200))]
+    assert 0.07 < min(widths) < max(widths) < 0.1
+    depths = [tests('fine-tuning', 400, copied=copied, crop=128).auroc.mean() for copied in (1, 3, 5, 7, 9)]
+    assert depths == sorted(depths) and depths[-1] - depths[-2] < 0.002 < min(np.diff(depths[:-1]))
     origins = evidence.by_origin({method: tests(method, k, crop=crop) for method, k, crop in (
         ('source threshold', 0, 224), ('fine-tuning', 400, 224), ('from scratch', 1500, 128))}).T
     ahead = origins['fine-tuning'] - origins['from scratch'], origins['fine-tuning'] - origins['source threshold']
@@ -233,3 +240,4 @@ def test_claims_of_the_page_evidence():
     mixed = [photographs_of('hotdog row', 133, mixture=share).auroc.mean() for share in (0.25, 0.5, 0.75, 1)]
     start, source = (photographs_of(method, 0).auroc.item() for method in ('hotdog row', 'source threshold'))
     assert mixed == sorted(mixed, reverse=True) and mixed[0] > start > mixed[2] and mixed[0] < source
+    assert (round(mixed[0], 3), round(source, 3)) == (0.943, 0.953)

@@ -79,14 +79,17 @@ test: $(STAMP)  ## run the tests and compare the notebooks with their stored out
 test-all: test  ## also run the long tests
 	$(PYTHON) -m pytest tests -m long
 
-assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out
+assignment: $(STAMP)  ## make the exercises' student version, a folder to hand out; CLASS=name makes a class's own
 	$(PYTHON) -m assignments.generate
 
 grade: $(STAMP)  ## grade SUBMISSIONS=folder, which has a folder for each student; ISOLATION=none in a container
 	$(PYTHON) -m assignments.grade "$(SUBMISSIONS)" $(if $(ISOLATION),--isolation $(ISOLATION))
 
-solutions: $(STAMP)  ## execute the exercises' solutions with their experiments (an hour and a half), for the teacher
+solutions: $(STAMP)  ## execute the exercises' solutions with their experiments, three seeds (two hours), for the teacher
 	$(PYTHON) -m assignments.solutions $(NAMES)
+
+slides: $(STAMP)  ## make a lecture of the pages, an HTML file a language, with notes; PDFs too where there is Chromium
+	$(PYTHON) -m book.slides
 
 lock: $(STAMP)  ## compile the pins of environment*.yml and build.yml into the locks; UPGRADE=1 renews the others
 	$(PINS) environment.yml build.yml | $(COMPILE) requirements.lock --python-platform x86_64-manylinux_2_28 > /dev/null
@@ -104,5 +107,5 @@ demo-data: $(STAMP)  ## render the demo data set anew (hours)
 clean:  ## remove what was built, but not .venv
 	rm -rf _build data/cache
 
-.PHONY: help book html pdf notebooks mine predict pytorch lab test test-all assignment grade solutions evidence lock \
+.PHONY: help book html pdf notebooks mine predict pytorch lab test test-all assignment grade solutions slides evidence lock \
     demo-data clean

@@ -2,7 +2,8 @@
 
 The result is FOLDER-grades beside it, a course folder for nbgrader's own commands, with `grades.csv` and
 `feedback/STUDENT/index.html`. Each notebook is graded by processes of its own, and `results/STUDENT/EXERCISE.json`,
-written last, marks it as graded: stopped at any moment, the same command goes on where it was.
+written last, marks it as graded: stopped at any moment, the same command goes on where it was. After conclusions were
+marked in nbgrader's formgrader, the same command puts these points into the table and the pages.
 """
 import argparse
 import csv
@@ -29,10 +30,11 @@ SECONDS = 600  # for one of nbgrader's commands; the notebook's own limits are i
 SENTENCES = {
     'zh': {'missing': '没有交。', 'waiting': '还没有评。', 'several': '交了{}个文件，评的是{}。',
            'unreadable': '{}不是能读的笔记本（.ipynb，不超过20 MB）。', 'failed': '无法评分（{}）。',
+           'unmarked': '结论还没有评。',
            'title': '成绩与反馈', 'head': ('习题', '得分', '满分', '说明'), 'total': '合计'},
     'en': {'missing': 'Not handed in.', 'waiting': 'Not graded yet.', 'several': '{} files handed in; {} was graded.',
            'unreadable': '{} is not a notebook (.ipynb, up to 20 MB) that can be read.',
-           'failed': 'It could not be graded ({}).',
+           'failed': 'It could not be graded ({}).', 'unmarked': 'The conclusion is not marked yet.',
            'title': 'Grades and feedback', 'head': ('exercise', 'points', 'of', 'remarks'), 'total': 'total'}}
 PAGE = """<!DOCTYPE html>
 <html lang="{}"><head><meta charset="utf-8"><title>{title}</title><style>body {{font: 16px sans-serif; margin: 2em}}
@@ -147,7 +149,6 @@ def run(folder, student, name, path, options):
     nbformat.write(notebook, submitted)
     chosen = [name, f'--student={student}', '--force']
     generate.nbgrader(folder, 'autograde', *chosen, *options, timeout=SECONDS)
-    generate.nbgrader(folder, 'generate_feedback', *chosen, timeout=SECONDS)
     cells = nbformat.read(folder / 'autograded' / student / name / f'{name}.ipynb', as_version=4).cells
     return next((output.evalue for cell in cells for output in cell.get('outputs', [])
                  if output.output_type == 'error' and output.ename == 'Stopped'), '')
@@ -166,18 +167,20 @@ def forget(folder, student, name):
 
 def rows_of(folder, student, files, language, gradebook):
     """Return a row for each exercise of a student, the better edition: (exercise, points, of, remark)."""
-    rows, remarks = [], {path.stem: json.loads(path.read_text())['remark']
-                         for path in sorted((folder / 'results' / student).glob('*.json'))}
+    rows, sentences = [], SENTENCES[language]
+    remarks = {path.stem: json.loads(path.read_text())['remark']
+               for path in sorted((folder / 'results' / student).glob('*.json'))}
     for name in generate.names(language):
         of = gradebook.find_assignment(name).max_score
         waiting = any(other[0] == name[0] for other in files)
-        editions = [(name, 0.0, of, SENTENCES[language]['waiting' if waiting else 'missing'])]
+        editions = [(name, 0.0, of, sentences['waiting' if waiting else 'missing'])]
         for other in [other for other in remarks if other[0] == name[0]]:
             try:
-                points = gradebook.find_submission(other, student).score
+                submission = gradebook.find_submission(other, student)
+                unmarked = sentences['unmarked'] if submission.needs_manual_grade else ''
+                editions.append((other, submission.score, of, f'{remarks[other]} {unmarked}'.strip()))
             except MissingEntry:  # it could not be graded
-                points = 0.0
-            editions.append((other, points, of, remarks[other]))
+                editions.append((other, 0.0, of, remarks[other]))
         rows.append(max(editions[1:] or editions, key=lambda row: row[1]))
     return rows
 
@@ -233,6 +236,9 @@ def main():
                 print(f"[{number}/{len(jobs)}] nbgrader autograde {name} --student='{student}': ", end='', flush=True)
                 remark, seconds = grade(folder, student, name, paths, options)
                 print('graded before.' if seconds is None else f'graded in {seconds} s.', remark, flush=True)
+            for name in sorted({path.name for path in (folder / 'autograded').glob('*/*')}):  # with the marks by hand
+                print(f'nbgrader generate_feedback {name} --force', flush=True)
+                generate.nbgrader(folder, 'generate_feedback', name, '--force')
         finally:
             table = export(folder, students)
     for student, rows in table.items():

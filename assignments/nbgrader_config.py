@@ -11,9 +11,11 @@ os.environ['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 c = get_config()  # noqa: F821 (nbgrader provides it)
 c.CourseDirectory.course_id = 'hot-dog'
 c.ClearSolutions.code_stub = {'python': 'raise NotImplementedError()'}
+c.ClearSolutions.text_stub = '……'
 c.Execute.timeout = 180
 c.Autograde.autograde_preprocessors = [  # nbgrader's own, but for the first
     'sandbox.SandboxedExecute', 'nbgrader.preprocessors.IgnorePattern', 'nbgrader.preprocessors.LimitOutput',
     'nbgrader.preprocessors.SaveAutoGrades', 'nbgrader.preprocessors.AssignLatePenalties',
     'nbgrader.preprocessors.CheckCellMetadata']
 c.HTMLExporter.sanitize_html = True  # feedback is opened in the teacher's browser
+c.GenerateFeedback.post_convert_hook = 'sandbox.offline'

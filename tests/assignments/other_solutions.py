@@ -19,6 +19,7 @@ def train_network(method, learning_rate, seed, train_iter, val_iter, max_epochs=
             new.initialize()
             new.set_data(old.data())
     else:
+        add_batch_norm(net.features)
         net.features.initialize(init.Xavier(magnitude=2))
     net.output.initialize(init.Xavier())
     trainer = gluon.Trainer(net.collect_params(), 'adam', {'learning_rate': learning_rate})
@@ -30,6 +31,7 @@ def train_network(method, learning_rate, seed, train_iter, val_iter, max_epochs=
     return net, f1
 """], '2_layers': ["""
 def copy_layers(net, source_net, k):
+    normalise_from(net.features, k)
     net.initialize(init.Xavier())
     net(nd.ones((2, 3, 96, 96)))
     copied = 0
@@ -40,7 +42,7 @@ def copy_layers(net, source_net, k):
                 a.set_data(b.data().copy())
 """, """
 def reuse_curve(ks, train_iter, test_iter, num_epochs, learning_rate, seed):
-    def accuracy(k):
+    def margins(k):
         utils.seed(seed)
         net = utils.new_net(2)
         copy_layers(net, source_net, k)
@@ -49,9 +51,9 @@ def reuse_curve(ks, train_iter, test_iter, num_epochs, learning_rate, seed):
         utils.train(train_iter, train_iter, net,
                     lambda scores, y: -nd.pick(nd.log_softmax(scores), y) * weights.take(y),
                     trainer, mx.cpu(), num_epochs)
-        probabilities, labels = utils.predict(test_iter, net)
-        return np.mean(probabilities.argmax(axis=1) == labels)
-    return [accuracy(k) for k in ks]
+        probabilities, _ = utils.predict(test_iter, net)
+        return np.log(probabilities[:, 1] + 1e-9) - np.log(probabilities[:, 0] + 1e-9)
+    return [margins(k) for k in ks]
 """], '3_hotdog_row': ["""
 def hotdog_index(names):
     for index, name in enumerate(names):
@@ -187,4 +189,16 @@ def accuracy_when_covered(predict, pictures, labels, box):
     mask[top:top + height, left:left + width] = True
     covered = np.where(mask, np.uint8(0), pictures)
     return np.mean([row.argmax() == label for row, label in zip(predict(covered), labels)])
+"""], '9_average_weights': ["""
+def blend(net, start, end, alpha):
+    for name in zip(*(n.collect_params() for n in (net, start, end))):
+        mine, first, last = (n.collect_params()[key] for n, key in zip((net, start, end), name))
+        mine.set_data(first.data() + alpha * (last.data() - first.data()))
+""", """
+def kept(before, after):
+    return np.mean([one.argmax() == other.argmax() for one, other in zip(before, after)])
+""", """
+def choose_alpha(alphas, aurocs, tolerance=0.005):
+    good = [alpha for alpha, auroc in zip(alphas, aurocs) if max(aurocs) - auroc <= tolerance + 1e-12]
+    return sorted(good)[0]
 """]}

@@ -1,9 +1,12 @@
 """The exercises: both editions alike, solutions get full marks, wrong answers do not, and no submission does harm."""
+import ast
+import base64
 import copy
 import csv
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,11 +15,14 @@ import time
 import traceback
 
 import nbformat
+import numpy as np
 import pytest
+from nbgrader.api import Gradebook
 
-from assignments import generate, grade, sandbox, solutions
+from assignments import experiment, generate, grade, sandbox, solutions
 from book import notebooks
 from book.execute import REPRODUCIBLE
+from hotdog import datasets, files, records
 from other_solutions import OTHER
 
 NAMES = generate.names('zh')
@@ -79,10 +85,12 @@ def test_the_student_version_shows_the_statement_and_neither_solutions_nor_hidde
     assert notebook.cells[0].source.startswith(f'## {name[0]}. ') and notebook.cells[0].source.splitlines()[0] in page
     text = ''.join(cell.source for cell in notebook.cells)
     assert not re.search(r'SOLUTION|HIDDEN|:\w+:`', text) and 'raise NotImplementedError()' in text
-    graded = [cell for cell in source.cells if cell.metadata.get('nbgrader', {}).get('grade')]
-    assert all('### BEGIN HIDDEN TESTS' in cell.source for cell in graded)
+    *tests, conclusion = [cell for cell in source.cells if cell.metadata.nbgrader.grade]
+    assert all('### BEGIN HIDDEN TESTS' in cell.source for cell in tests)
+    points = [cell.metadata.nbgrader.points for cell in (*tests, conclusion)]
     row = next(line for line in page.splitlines() if f'(assignments/{name}.ipynb)' in line)
-    assert f'| {sum(cell.metadata.nbgrader.points for cell in graded)} |' in row
+    assert (sum(points[:-2]), points[-2], points[-1]) == (4, 4, 2) and '| 4 + 4 + 2 |' in row
+    assert notebook.cells[-1].source.splitlines()[2] == '……' and conclusion.metadata.nbgrader.solution
 
 
 @pytest.mark.parametrize('language', ['zh', 'en'])
@@ -97,7 +105,7 @@ def test_the_student_folder_has_what_its_notebooks_need(course, language):
 
 def test_nbgraders_own_commands_take_the_sources(course):
     generate.nbgrader(course, 'generate_assignment', CHEAP, '--force')
-    for path, words in ((f'source/{CHEAP}/{CHEAP}.ipynb', 'Success'), (f'zh/{CHEAP}.ipynb', 'FAILED ON 3')):
+    for path, words in ((f'source/{CHEAP}/{CHEAP}.ipynb', 'Success'), (f'zh/{CHEAP}.ipynb', 'FAILED ON 5')):
         result = subprocess.run([sys.executable, '-m', 'nbgrader', 'validate', path], cwd=course, capture_output=True,
                                 text=True)
         assert words in result.stdout, result.stderr
@@ -109,8 +117,9 @@ WRONG = {'1_convergence': [
     ("result['validation_f1'])", "result['test_accuracy'])", {1}),  # chooses by the test set
     ("if method == 'fine-tuning'", 'if method', {2}),  # from scratch starts from the source model too
     ('not has_converged(f1, patience)', 'True', {2})], '2_layers': [  # never stops before max_epochs
-    ('[:k]:', '[:k + 1]:', {0}),
-    ('utils.evaluate(test_iter', 'utils.evaluate(train_iter', {1}),  # evaluates on training data
+    ('[:k]:\n        for parameter, other', '[:k + 1]:\n        for parameter, other', {0}),
+    ('normalise_from(net.features, k)', 'pass', {0}),  # no batch normalisation
+    ('experiment.margins(net, test_iter', 'experiment.margins(net, train_iter', {1}),  # evaluates on training data
     ('for x, y in train_iter', 'for x, y in test_iter', {1})], '3_hotdog_row': [
     ("names.index('hotdog')", '713', {0, 1, 2}), ("names.index('hotdog')", '934', {0}),  # hard-coded
     ('nd.stack(weight.mean(axis=0), nd.array(row.reshape(512, 1, 1)))',
@@ -132,7 +141,11 @@ WRONG = {'1_convergence': [
     ('(labels, predicted), 1)', '(predicted, labels), 1)', {0}),
     ('np.flatnonzero(predicted != labels)', 'np.arange(len(labels))', {1}),
     ('pictures.copy()', 'pictures', {2}),
-    ('(predict(covered).argmax(axis=1) == labels).mean()', '1', {2})]}  # hard-coded
+    ('(predict(covered).argmax(axis=1) == labels).mean()', '1', {2})], '9_average_weights': [  # hard-coded
+    ('(1 - alpha) * first.data() + alpha * last.data()', 'alpha * first.data() + (1 - alpha) * last.data()', {0}),
+    ('(1 - alpha) * first.data() + alpha * last.data()', 'last.data()', {0}),  # no mixture
+    ('(before.argmax(axis=1) == after.argmax(axis=1)).mean()', 'np.isclose(before, after).mean()', {1}),
+    ('min(alpha', 'max(alpha', {2})]}
 CASES = [pytest.param(name, *change, id=f'{name}-{number}', marks=[pytest.mark.long] * (name != CHEAP))
          for name in NAMES for number, change in enumerate([('', '', set()), *WRONG[name]])]
 
@@ -145,6 +158,7 @@ def lost_tests(monkeypatch):
 
     def run(cells):
         variables, failed, number = {}, set(), 0
+        sys.path.append(str(notebooks.ROOT / 'assignments'))
         for cell in cells:
             try:
                 exec(compile(cell.source, 'cell', 'exec'), variables)
@@ -153,6 +167,7 @@ def lost_tests(monkeypatch):
                 traceback.print_exc()  # pytest shows it where the test fails
                 failed.add(number)
             number += cell.metadata.nbgrader.grade
+        run.variables = variables
         return failed
     return run
 
@@ -168,24 +183,99 @@ def test_solutions_pass_and_wrong_answers_lose_their_points(name, old, new, lost
 @pytest.mark.parametrize('name', MARKED)
 def test_right_solutions_in_another_style_get_full_marks(name, lost_tests):
     cells = notebooks.code_cells(generate.source_notebook(name))
-    answers = [cell for cell in cells if cell.metadata.nbgrader.solution][:-1]  # but the experiment
+    answers = [cell for cell in cells if cell.metadata.nbgrader.solution][:-2]  # but the experiment and its result
     for cell, source in zip(answers, OTHER[name], strict=True):
         cell.source = source
     assert lost_tests(cells) == set()
 
 
+@pytest.mark.parametrize('name', MARKED)
+def test_honest_results_get_full_marks_and_the_ranges_are_wider_than_the_spread_of_seeds(name, lost_tests):
+    results, values = json.loads(generate.RESULTS.read_text())[name]['results'], {}
+    for seed in results:
+        cells = solutions.with_result(name, generate.result(name, seed))
+        assert lost_tests(cells) == set(), f'seed {seed}'
+        for variable, low, high in solutions.ranges(cells[-1].source):
+            values.setdefault((variable, low, high), []).append(lost_tests.variables[variable])
+    assert len(values) >= 2 or name == '8_own_pictures'
+    for (variable, low, high), measured in values.items():
+        mean, room = np.mean(measured), 3 * np.std(measured, ddof=1) if len(measured) > 1 else 0
+        assert low <= max(mean - room, 0) and min(mean + room, 1 if high <= 1 else high) <= high, (variable, measured)
+
+
+def changed(value, prediction=lambda text: text, number=lambda value: value):
+    """Return a result in which the packed predictions are changed, or its numbers: from 0 to 1, and larger costs."""
+    if isinstance(value, dict):
+        return {key: changed(entry, prediction, number) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [changed(entry, prediction, number) for entry in value]
+    if isinstance(value, str) and len(value) > 100 and set(value) - set('01'):
+        return prediction(value)
+    is_mark = 0 < value < 1 if isinstance(value, float) else isinstance(value, int) and value > 15
+    return number(value) if is_mark else value
+
+
+def forge(result):
+    """Replace every prediction by one made up from the labels, right for most pictures."""
+    labels = {len(y): y for y in map(records.labels, datasets.demo_set()[3:])}
+    draw = np.random.default_rng(0)
+
+    def made_up(text):
+        y = labels[len(base64.b64decode(text))]
+        values = (2 * y - 1) * np.where(draw.random(len(y)) < 0.08, -1, 1) * np.abs(draw.normal(20, 15, len(y)))
+        return base64.b64encode((128 + values.clip(-127, 127)).astype('uint8').tobytes()).decode()
+    return changed(result, made_up)
+
+
+def turned(text):
+    """Return predictions in another order, as they would be for other pictures."""
+    return base64.b64encode(base64.b64decode(text)[::-1]).decode()
+
+
+FORGERIES = {'skipped': lambda result: {}, 'made up': forge,
+             'of other pictures': lambda result: changed(result, turned),
+             'better numbers': lambda result: changed(result, number=lambda mark: mark + 0.1 if mark < 1 else mark - 5),
+             'of fewer pictures': lambda result: changed(result, lambda text: text[:-8])}
+
+
+@pytest.mark.parametrize('forgery', FORGERIES)
+@pytest.mark.parametrize('name', MARKED)
+def test_forged_and_missing_results_lose_their_points(name, forgery, lost_tests):
+    result = FORGERIES[forgery](ast.literal_eval(generate.result(name)))
+    assert lost_tests(solutions.with_result(name, result)) == {0}
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_the_teachers_table_says_what_the_solutions_measured(name):
-    results = json.loads(solutions.RESULTS.read_text())[name]
-    assert results['code'] == solutions.code_digest(name), f'it has changed: make solutions NAMES={name}'
-    measured = [float(number) for line in results['output'] for number in re.findall(r'\d+(?:\.\d+)?(?:e-\d+)?', line)]
+    measured = json.loads(generate.RESULTS.read_text())[name]
+    assert measured['code'] == solutions.code_digest(name), f'it has changed: make solutions NAMES={name}'
+    assert max(measured['minutes'].values()) <= 20
+    found = [value for values in measured['values'].values() for value in values.values()]
+    found += [f(values) for values in zip(*(row.values() for row in measured['values'].values()))
+              for f in (np.mean, np.min, np.max)] + [len(measured['values'])]
     rows = [re.search(rf'^\| {name[0]} \| (.*) \|$', (generate.SOURCES / page).read_text(), re.MULTILINE)[1]
             for page in ('teacher.md', 'teacher_en.md')]
-    numbers = [re.findall(r'\d+(?:\.\d+)?', row.replace('F_1', '')) for row in rows]
+    numbers = [re.findall(r'\d+(?:\.\d+)?', re.sub(r'F_1|`[^`]*`', '', row)) for row in rows]
     assert sorted(numbers[0]) == sorted(numbers[1]) and len(numbers[0]) > 2
-    for number in numbers[0]:  # each is a measured one, rounded
+    for number in numbers[0]:  # each is a measured one, rounded, or a setting
         half = 0.5 * 10 ** -len(number.partition('.')[2])
-        assert any(abs(value - float(number)) <= half + 1e-9 for value in measured), f'{number} was not measured'
+        assert any(abs(value - float(number)) <= half + 1e-9 for value in found), f'{number} was not measured'
+
+
+def test_a_class_has_pictures_and_draws_of_its_own(monkeypatch, tmp_path, lost_tests):
+    labels = {}
+    for name in ('autumn', 'spring'):
+        monkeypatch.setattr(generate, 'CLASS', name)
+        shutil.copytree('data', tmp_path / name, ignore=generate.LEFT_OUT)
+        generate.draw_pictures(tmp_path / name)
+        assert files.first_damaged(tmp_path / name) is None
+        labels[name] = [records.labels(tmp_path / name / f'demo_{split}.rec') for split in datasets.SPLITS]
+        assert [np.bincount(y).tolist() for y in labels[name]] == [[405, 135], [108, 36], [162, 54]]
+        cells = notebooks.code_cells(generate.source_notebook(CHEAP))
+        assert f'RandomState({1 + generate.seed_of(name)})' not in cells[2].source and lost_tests(cells) == set()
+    assert any((one != other).any() for one, other in zip(*labels.values()))
+    with pytest.raises(ValueError):  # last year's predictions
+        experiment.marks(ast.literal_eval(generate.result('7_cached_features'))['test']['cached'], labels['spring'][2])
 
 
 THIEF = """import os, pathlib, shutil, socket
@@ -217,16 +307,24 @@ def test_a_class_is_graded(course, isolation, tmp_path):
     (submissions / 'absent').mkdir()
     table = run_grading(submissions)
     assert {student: float(row['total']) for student, row in table.items()} == {
-        '王小明': 10, 'untouched': 0, 'text': 0, 'absent': 0, 'tampers': 0, 'thief': 10}
-    assert {row['of'] for row in table.values()} == {'80.0'}
+        '王小明': 8, 'untouched': 0, 'text': 0, 'absent': 0, 'tampers': 0, 'thief': 8}
+    assert {row['of'] for row in table.values()} == {'90.0'}
     folder = tmp_path / 'class-grades'
     for student, words in {'text': '不是能读的笔记本', 'absent': '没有交', 'untouched': 'Not handed in'}.items():
         page = (folder / 'feedback' / student / 'index.html').read_text()
         assert words in table[student]['remarks'] and words in page
     executed = nbformat.read(folder / 'autograded' / 'thief' / CHEAP / f'{CHEAP}.ipynb', as_version=4)
     assert executed.cells[2].outputs == [], 'the sandbox let something through'
+    assert '5: 结论还没有评。' in table['王小明']['remarks'] and 'not marked' not in table['untouched']['remarks']
+    with Gradebook(f'sqlite:///{folder}/gradebook.db', 'hot-dog') as gradebook:  # as formgrader does
+        grade = gradebook.find_grade(good.cells[-1].metadata.nbgrader.grade_id, CHEAP, CHEAP, '王小明')
+        grade.manual_score, grade.needs_manual_grade = 1.5, False
+        gradebook.db.commit()
     again = subprocess.run([*GRADE, submissions], capture_output=True, text=True, check=True)
     assert again.stdout.count('graded before') == 5 and 'graded in' not in again.stdout
+    assert '王小明,0.0,0.0,0.0,0.0,9.5,' in (folder / 'grades.csv').read_text(encoding='utf-8-sig')
+    page = (folder / 'feedback' / '王小明' / CHEAP / f'{CHEAP}.html').read_text()
+    assert 'Score: 9.5 / 10.0' in page and '<math' in page and 'src="http' not in page
 
 
 @pytest.mark.long
@@ -238,9 +336,9 @@ def test_hostile_programs_get_a_mark_and_a_remark(course, isolation, tmp_path, s
     hand_in(tmp_path / 'class', 'hostile', notebook_of(course, CHEAP, True), CHEAP, source)
     hand_in(tmp_path / 'class', 'honest', notebook_of(course, CHEAP, True), CHEAP)
     table = run_grading(tmp_path / 'class', '--SandboxedExecute.cell_seconds=30')
-    assert float(table['honest']['total']) == 10
+    assert float(table['honest']['total']) == 8
     assert words in table['hostile']['remarks']
-    assert float(table['hostile']['total']) == 10 or '5: ' in table['hostile']['remarks']
+    assert float(table['hostile']['total']) == 8 or '5: ' in table['hostile']['remarks']
 
 
 @pytest.mark.long
@@ -257,7 +355,7 @@ def test_a_killed_grading_leaves_a_sound_gradebook_and_goes_on(course, isolation
     process.wait()
     with sqlite3.connect(folder / 'gradebook.db') as database:
         assert database.execute('PRAGMA integrity_check').fetchone() == ('ok',)
-    assert {row['total'] for row in run_grading(submissions).values()} == {'10.0'}
+    assert {row['total'] for row in run_grading(submissions).values()} == {'8.0'}
 
 
 @pytest.mark.long
@@ -268,7 +366,7 @@ def test_all_solutions_get_full_marks(course, isolation, tmp_path, language):
         hand_in(tmp_path / 'class', 'solved', notebook_of(course, name, True), name)
         hand_in(tmp_path / 'class', 'untouched', notebook_of(course, name), name)
     table = run_grading(tmp_path / 'class')
-    assert (float(table['solved']['total']), float(table['untouched']['total'])) == (80, 0)
+    assert (float(table['solved']['total']), float(table['untouched']['total'])) == (72, 0)
 
 
 @pytest.mark.parametrize('case, words', [('file', 'is not a folder'), ('empty', 'holds no folder of a student'),

@@ -13,7 +13,7 @@ from sklearn import metrics
 
 import utils
 from book import execute, notebooks
-from hotdog import evidence
+from hotdog import evidence, files
 
 TABLE = evidence.read()
 PLAN = """
@@ -94,3 +94,16 @@ def test_intervals_and_corrections():
     assert np.isclose(evidence.pairwise(rows).mean(), rows.auroc.mean(), atol=1e-6)
     labels = evidence.kept('labels-photographs-test')
     assert np.isclose(metrics.roc_auc_score(labels, evidence.kept(rows.index[0])), rows.auroc.iloc[0], atol=1e-6)
+
+
+def test_the_datasheet_says_what_the_table_says():
+    methods = (('source threshold', 0), ('hotdog row', 0), ('hotdog row', 133), ('probe', 0),
+               ('fine-tuning by SGD', 133), ('fine-tuning', 133), ('from scratch', 133), ('from scratch, plain', 133))
+    lines = (files.DATA / 'README.md').read_text().partition('| --- | --- | --- | --- | --- |\n')[2].splitlines()
+    for place, (method, updates) in enumerate(methods):
+        cells = []
+        for tested in ('renders', 'photographs'):
+            rows = evidence.select(TABLE, method, updates, data='renders', tested=tested)
+            cells += list(evidence.summary({'': rows}, ('balanced_accuracy', 'auroc')).iloc[0])
+        assert lines[place].split(' | ', 1)[1] == ' | '.join(cells) + ' |', method
+    assert not lines[len(methods)]

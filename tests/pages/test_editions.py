@@ -7,7 +7,8 @@ import pytest
 
 from book import notebooks
 
-PAGES = [Path('index.md'), Path('references.md'), Path('status.md'), *notebooks.pages(), notebooks.CHAPTER / 'try.md']
+PAGES = [Path('index.md'), Path('references.md'), Path('status.md'), *notebooks.pages(),
+         notebooks.CHAPTER / 'try.md', notebooks.CHAPTER / 'questions.md']
 CODE = re.compile(r'^```.*?^```$', re.MULTILINE | re.DOTALL)
 HAN = '\u3400-\u9fff'
 # what a page is built of, in its order: headings with their level, code, list items, tables, equations and figures

@@ -81,9 +81,14 @@ def shown(path, target):
 
 
 def offline(assignment, student, **_):
-    """Make a student's feedback pages work without a network: formulas become MathML, and no script is fetched."""
-    for path in Path('feedback', student, assignment).glob('*.html'):
-        page = re.sub(r'<script[^>]*(?:src="http|x-mathjax).*?</script>', '', path.read_text(), flags=re.DOTALL)
+    """Make feedback pages work without a network: formulas become MathML, and no script is fetched.
+
+    `student` may be `*`, all of them: nbgrader calls it after every notebook.
+    """
+    for path in Path('feedback').glob(f'{student}/{assignment}/*.html'):
+        page, count = re.subn(r'<script[^>]*(?:src="http|x-mathjax).*?</script>', '', path.read_text(), flags=re.DOTALL)
+        if not count:
+            continue
         texts = re.split(r'(<div class="text_cell_render.*?</div>)', page, flags=re.DOTALL)
         found = [html.unescape(formula[0]) for text in texts[1::2] for formula in FORMULA.finditer(text)]
         drawn = pandoc('\n\n'.join(found), 'markdown', 'html', ['--mathml'])

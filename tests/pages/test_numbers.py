@@ -4,6 +4,7 @@ A row of facts.csv holds a phrase with a number, in both languages, and its sour
 `cited: KEY` (refs.bib has it), `fact: WHERE FROM` (nothing here can tell), `code: FILE: TEXT` (the file has this text),
 `test: NAME` (the function of this name below compares it with what the code says).
 """
+import ast
 import csv
 import json
 import re

@@ -8,15 +8,17 @@ import ast
 import csv
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 
 import utils
 from book import notebooks, variants
-from hotdog import photographs
+from hotdog import evidence, photographs
 
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
 FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
@@ -202,3 +204,32 @@ def test_the_other_ways_to_fine_tune():
 def test_overfitting():
     last = ast.literal_eval(re.search(r"\{'training': .*\}", outputs('variants'))[0])
     assert last['training'][0] == 1 and round(last['validation'][1] / last['training'][1]) == 9
+
+
+def test_photographs_of_the_measurement():
+    counts = pd.read_csv('data/photographs_2000.csv').groupby(['split', 'class']).size()
+    assert counts.to_dict() == {(split, label): n for split, n in (('train', 1000), ('validation', 200), ('test', 400))
+                                for label in ('hotdog', 'not_hotdog')}
+    tuned = evidence.select(evidence.read(), 'fine-tuning by SGD', 133, data='renders', tested='photographs')
+    labels = evidence.kept('labels-photographs-test')
+    said = np.mean([evidence.kept(name) > 0 for name in tuned.index], axis=0)
+    assert said[labels == 1].mean() < 0.45 and said[labels == 0].mean() < 0.05  # misses more than half, few mistakes
+
+
+def test_claims_of_the_page_evidence():
+    """What the page says of its tables beyond their numbers."""
+    tests = partial(evidence.select, evidence.read())
+    auroc = {(n, method): tests(method, k, pictures=n, crop=crop).auroc.mean() for n, ks in (
+        (10, (0, 100, 200)), (30, (0, 100, 200)), (100, (0, 200, 400)), (300, (0, 200, 400)), (1000, (0, 400, 1500)))
+        for method, k, crop in zip(('probe', 'fine-tuning', 'from scratch'), ks, (224, 224, 128))}
+    gains = [auroc[n, 'fine-tuning'] - auroc[n, 'probe'] for n in (10, 30, 100, 300, 1000)]
+    assert gains == sorted(gains) and gains[0] < 0 < gains[-1]
+    assert all(auroc[n, 'from scratch'] < min(auroc[n, 'probe'], auroc[n, 'fine-tuning']) - 0.08 for n, _ in auroc)
+    origins = evidence.by_origin({method: tests(method, k, crop=crop) for method, k, crop in (
+        ('source threshold', 0, 224), ('fine-tuning', 400, 224), ('from scratch', 1500, 128))}).T
+    ahead = origins['fine-tuning'] - origins['from scratch'], origins['fine-tuning'] - origins['source threshold']
+    assert all(lead['Food-101'] > lead['ImageNet'] + 0.05 for lead in ahead)
+    photographs_of = partial(tests, data='renders', tested='photographs')
+    mixed = [photographs_of('hotdog row', 133, mixture=share).auroc.mean() for share in (0.25, 0.5, 0.75, 1)]
+    start, source = (photographs_of(method, 0).auroc.item() for method in ('hotdog row', 'source threshold'))
+    assert mixed == sorted(mixed, reverse=True) and mixed[0] > start > mixed[2] and mixed[0] < source

@@ -166,7 +166,7 @@ def test_times_of_training():
     """The minutes that are told are enough, to a fifth, at the usual rates that the page `training` shows."""
     rates = [int(rate) for rate in re.findall(r'(\d+) images/s', outputs('training'))]
     trained, frozen = (60 * np.median(rates[i:i + 7]) for i in (0, 14))  # pictures a minute
-    assert 2 <= 2 * 7 * 600 / trained + 7 * 600 / frozen <= 5  # the chapter
+    assert 2 <= 2 * 7 * 600 / trained + 7 * 600 / frozen <= 1.2 * 5  # the chapter
 
 
 def test_times_of_exercises():

@@ -237,7 +237,10 @@ def test_the_keyboard_reaches_the_text_first_and_shows_where_it_is(site, tab):
     for _ in range(60):
         tab.keyboard.press('Tab')
         reached.append(tab.evaluate(focus))
-    assert all(visible for _, visible in reached), reached
+        if reached[-1][0] == 'BODY':  # the page has no more
+            reached.pop()
+            break
+    assert len(reached) > 20 and all(visible for _, visible in reached), reached
     assert {'PRE', 'A', 'BUTTON'} <= {name for name, _ in reached}
 
 

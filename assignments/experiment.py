@@ -8,7 +8,6 @@ import base64
 import mxnet as mx
 import numpy as np
 from mxnet import nd
-from mxnet.gluon import nn
 from scipy import stats
 
 import utils
@@ -22,15 +21,6 @@ def copy_features(net, source_net):
         new.shape = old.shape
         new.initialize()
         new.set_data(old.data())
-
-
-def add_batch_norm(block):
-    """Put batch normalisation after each convolution in a block, as `utils.new_net` does with `batch_norm`."""
-    for key, layer in block._children.items():
-        add_batch_norm(layer)
-        if isinstance(layer, nn.Conv2D):
-            block._children[key] = nn.HybridSequential()
-            block._children[key].add(layer, nn.BatchNorm())
 
 
 class HalfSize:

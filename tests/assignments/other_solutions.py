@@ -12,14 +12,13 @@ def choose_learning_rate(results):
 """, """
 def train_network(method, learning_rate, seed, train_iter, val_iter, max_epochs=100, patience=5):
     utils.seed(seed)
-    net, f1 = utils.new_net(2), []
+    net, f1 = utils.new_net(2, batch_norm=method == 'from scratch'), []
     if method == 'fine-tuning':
         for new, old in zip(net.features.collect_params().values(), source_net.features.collect_params().values()):
             new.shape = old.shape
             new.initialize()
             new.set_data(old.data())
     else:
-        add_batch_norm(net.features)
         net.features.initialize(init.Xavier(magnitude=2))
     net.output.initialize(init.Xavier())
     trainer = gluon.Trainer(net.collect_params(), 'adam', {'learning_rate': learning_rate})

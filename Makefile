@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 STAMP := .venv/lock-$(shell sha256sum requirements.lock 2> /dev/null | cut -c 1-16)
 PYTORCH := .venv-pytorch/lock-$(shell sha256sum requirements_pytorch.lock 2> /dev/null | cut -c 1-16)
-CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence variants pytorch \
+CHAPTER := $(addprefix chapter_fine_tuning/,$(addsuffix .ipynb,index dataset training prediction evidence variants larger pytorch \
     your_photographs exercises mistakes))
 JOBS ?= $(shell nproc)
 # d2lbook reads config.ini and writes into _build; another edition or folder is a matter of book/edition.py

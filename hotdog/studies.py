@@ -99,6 +99,7 @@ def probe(**options):
 
 
 MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL),
+        row('from scratch', 1e-3, 3000, copied=0, crop=SMALL, view=SMALL, tuned=400),
         row('fine-tuning', 1e-4, 400), probe(),
         row('from scratch', 1e-3, SHORT, copied=0, crop=SMALL), row('fine-tuning', 1e-4, SHORT))
 METHODS = (row('probe then fine-tuning', 1e-4, 150), row('hotdog row', 1e-4, 150), row('one rate', 1e-4, 150),
@@ -491,7 +492,7 @@ def fit(run, net, batches, updates):
     optimiser = {'adam': torch.optim.Adam, 'sgd': torch.optim.SGD}[run.optimiser](parameter_groups(run, net), **options)
     rate = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule(run, updates))
     average = swa_utils.AveragedModel(net, multi_avg_fn=running_mean, use_buffers=True)
-    if DEVICE.type == 'cuda' and not os.environ.get('EAGER'):
+    if DEVICE.type == 'cuda':
         record(net, next(batches)[0])
     for update, (x, y) in enumerate(itertools.islice(batches, updates), 1):
         net.train()

@@ -11,6 +11,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+import mxnet as mx
 import nbformat
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ import pytest
 
 import utils
 from book import notebooks, variants
-from hotdog import evidence, photographs
+from hotdog import evidence, imagenet, photographs
 
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
 FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
@@ -241,3 +242,12 @@ def test_claims_of_the_page_evidence():
     start, source = (photographs_of(method, 0).auroc.item() for method in ('hotdog row', 'source threshold'))
     assert mixed == sorted(mixed, reverse=True) and mixed[0] > start > mixed[2] and mixed[0] < source
     assert (round(mixed[0], 3), round(source, 3)) == (0.943, 0.953)
+
+
+def test_larger_networks():
+    sizes = []
+    for net in (utils.new_net(2), imagenet.network('resnet18_v2', classes=2)):
+        net.initialize()
+        net(mx.nd.zeros((1, 3, 224, 224)))
+        sizes.append(sum(p.data().size for p in net.collect_params().values() if p.grad_req != 'null'))
+    assert round(sizes[1] / sizes[0]) == 15

@@ -1,0 +1,97 @@
+"""One of several processes that train a network together with PyTorch, each on its share of every batch.
+
+    torchrun --nproc-per-node 2 -m book.worker_pytorch FOLDER
+
+starts two workers on this machine; without torchrun, the process trains alone. Options and files are those of
+`book.worker_mxnet`; the checkpoint is one file, and a worker that torchrun has started again goes on from it.
+"""
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+from torchvision import io, models
+from torchvision.transforms import v2
+
+from book.larger_gpu import read_records
+from hotdog import weights
+
+RECORDS = Path(__file__).resolve().parents[1] / 'data' / 'demo_train.rec'
+PLAIN = v2.Compose([v2.CenterCrop(224), v2.ToDtype(torch.float32, scale=True), v2.Normalize(weights.MEAN, weights.STD)])
+
+
+def network(name):
+    """Return SqueezeNet with its ImageNet weights and a new output layer, or ResNet-18 with random weights."""
+    torch.manual_seed(0)  # all workers begin with the same weights
+    net = getattr(models, name)(num_classes=2)
+    if name == 'squeezenet1_1':
+        net.load_state_dict(dict(zip(net.features.state_dict(prefix='features.'),
+                                     map(torch.from_numpy, weights.squeezenet()))), strict=False)
+        net.classifier = nn.Sequential(nn.Conv2d(512, 2, 1), nn.AdaptiveAvgPool2d(1))  # no dropout, as in MXNet
+    return net.train().to(memory_format=torch.channels_last)
+
+
+def batches(size, rank, workers):
+    """Yield (step, pictures, labels) of a worker: blocks of `size` pictures go to the workers in turn."""
+    samples = read_records(RECORDS)
+    for step, start in enumerate(range(rank * size, len(samples) - size + 1, workers * size)):
+        pictures, labels = zip(*samples[start:start + size])
+        yield step, torch.stack([PLAIN(io.decode_image(jpeg)) for jpeg in pictures]), torch.tensor(labels)
+
+
+def train(options):
+    """Update the network `steps` times and return the mean losses, one a step, and the seconds that each took."""
+    rank, workers = int(os.environ.get('RANK', 0)), int(os.environ.get('WORLD_SIZE', 1))
+    print(f'worker {rank} of {workers}: process {os.getpid()}', flush=True)
+    net = network(options.network)
+    if 'RANK' in os.environ:
+        distributed.init_process_group('gloo')
+        net = nn.parallel.DistributedDataParallel(net)  # averages the gradients in `backward`
+    optimizer = torch.optim.SGD(net.parameters(), lr=options.rate, momentum=0.9)
+    checkpoint, done, losses, seconds = options.folder / 'checkpoint.pt', 0, [], []
+    if checkpoint.exists() and (options.resume or int(os.environ.get('TORCHELASTIC_RESTART_COUNT', 0))):
+        state = torch.load(checkpoint)
+        net.load_state_dict(state['net'])
+        optimizer.load_state_dict(state['optimizer'])
+        done = state['done']
+    for step, x, y in batches(options.batch_size, rank, workers):
+        if not done <= step < options.steps:
+            continue
+        start = time.perf_counter()
+        loss = nn.functional.cross_entropy(net(x).flatten(1), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+        seconds.append(time.perf_counter() - start)
+        print(f'worker {rank}: step {step}, loss {losses[-1]:.4f}', flush=True)
+        if options.checkpoint and rank == 0:
+            torch.save({'net': net.state_dict(), 'optimizer': optimizer.state_dict(), 'done': step + 1},
+                       checkpoint.with_suffix('.part'))
+            checkpoint.with_suffix('.part').replace(checkpoint)
+    if 'RANK' in os.environ:
+        distributed.destroy_process_group()
+    return rank, losses, seconds
+
+
+def main():
+    """Train and write what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', type=Path, help='where results and the checkpoint go')
+    parser.add_argument('--network', default='squeezenet1_1', choices=('squeezenet1_1', 'resnet18'))
+    parser.add_argument('--batch-size', type=int, default=16, help='pictures of one worker in one step')
+    parser.add_argument('--steps', type=int, default=4)
+    parser.add_argument('--rate', type=float, default=0.001)
+    parser.add_argument('--checkpoint', action='store_true', help='keep what is needed to go on, after every step')
+    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the folder')
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    rank, losses, seconds = train(options)
+    (options.folder / f'{rank}.json').write_text(json.dumps({'losses': losses, 'seconds': seconds}))
+
+
+if __name__ == '__main__':
+    main()

@@ -11,6 +11,7 @@ from mxnet import nd
 from scipy import stats
 
 import utils
+from hotdog import training
 
 STEP = 1 / 8  # to which a margin is rounded
 
@@ -82,10 +83,7 @@ def agreement(one, other, labels):
 
 def source_margins(record_file):
     """Return the source model's log-odds (n,) of "hotdog" for all pictures of a record file."""
-    index = utils.class_names().index('hotdog')
-    p, _ = utils.predict(utils.RecordIter(record_file), utils.pretrained_net())
-    p = p[:, index].astype(float).clip(1e-9, 1 - 1e-7)
-    return np.log(p / (1 - p))
+    return training.source_scores(record_file, utils.pretrained_net())[0]
 
 
 def plain(value):

@@ -93,8 +93,12 @@ def command(framework, workers, folder, *options, restarts=0):
 
 
 def settings():
-    """Return the environment variables of workers: a thread each, which talk on this machine."""
-    return {**os.environ, 'OMP_NUM_THREADS': '1', 'GLOO_SOCKET_IFNAME': 'lo', 'MASTER_ADDR': '127.0.0.1'}
+    """Return the environment variables of workers: a thread each, which talk on this machine.
+
+    Workers that torchrun starts again would find the addresses of the dead ones in its own store, so they get another.
+    """
+    return {**os.environ, 'OMP_NUM_THREADS': '1', 'GLOO_SOCKET_IFNAME': 'lo', 'MASTER_ADDR': '127.0.0.1',
+            'TORCH_DISABLE_SHARE_RDZV_TCP_STORE': '1'}
 
 
 def together(framework, workers, *options, apart=False):
@@ -170,9 +174,10 @@ def kill_one(framework, folder, restarts=0, patience=60):
                                env=settings(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                start_new_session=True)
     victim = None
-    for line in process.stdout:
-        victim = int(line.split()[-1]) if re.match(r'worker 1 of 2: process \d+', line) else victim
-        if line.startswith('worker 1: step 2,'):
+    for line in process.stdout:  # two workers may write on one line
+        found = re.search(r'worker 1 of 2: process (\d+)', line)
+        victim = int(found[1]) if found else victim
+        if 'worker 1: step 2,' in line:
             os.kill(victim, signal.SIGKILL)
             break
     start = time.perf_counter()

@@ -6,8 +6,7 @@ from torchvision import io
 from torchvision.transforms import v2
 
 from book.larger import SIZE, serve, stretch
-from book.larger_gpu import read_records
-from book.worker_pytorch import PLAIN, RECORDS, network
+from book.worker_pytorch import PLAIN, RECORDS, network, read_records
 from hotdog import weights
 
 # the augmentation of the page `pytorch`

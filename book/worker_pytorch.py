@@ -11,16 +11,26 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import distributed, nn
 from torchvision import io, models
 from torchvision.transforms import v2
 
-from book.larger_gpu import read_records
 from hotdog import weights
 
 RECORDS = Path(__file__).resolve().parents[1] / 'data' / 'demo_train.rec'
 PLAIN = v2.Compose([v2.CenterCrop(224), v2.ToDtype(torch.float32, scale=True), v2.Normalize(weights.MEAN, weights.STD)])
+
+
+def read_records(file):
+    """Return the JPEG files (a list of uint8 tensors) and labels of a RecordIO file, as on the page `pytorch`."""
+    words, samples = np.fromfile(file, 'uint32'), []
+    while len(words):
+        length, label = int(words[1]), words[3:4].view('float32')[0]
+        samples.append((torch.from_numpy(words[8:].view('uint8')[:length - 24].copy()), int(label)))
+        words = words[2 + (length + 3) // 4:]
+    return samples
 
 
 def network(name):

@@ -57,17 +57,17 @@ def compare(data, names, nets, source_net, ctx=mx.cpu(), source_class='hotdog'):
     at which the recalls of both classes add up to most on the training pictures. Columns: accuracy, balanced_accuracy,
     auroc.
     """
-    score, y = _source_scores(data.train, source_net, ctx, source_class)
+    score, y = source_scores(data.train, source_net, ctx, source_class)
     false_alarms, recall, thresholds = metrics.roc_curve(y, score)
     threshold = thresholds[(recall - false_alarms).argmax()]
-    score, y = _source_scores(data.test, source_net, ctx, source_class)
+    score, y = source_scores(data.test, source_net, ctx, source_class)
     marks = {f'always {data.classes[0]}': ranking_scores(y, 0 * y, 0 * y),
              'source model, threshold': ranking_scores(y, (score > threshold).astype(int), score),
              **{name: evaluate(RecordIter(data.test), net, ctx) for name, net in zip(names, nets)}}
     return pd.DataFrame(marks).T[['accuracy', 'balanced_accuracy', 'auroc']]
 
 
-def _source_scores(record_file, source_net, ctx, source_class):
+def source_scores(record_file, source_net, ctx=mx.cpu(), source_class='hotdog'):
     """Return the log-odds of a class of ImageNet (n,), and 1 where the label is 1, else 0 (n,)."""
     p, y = predict(RecordIter(record_file), source_net, ctx)
     p = p[:, imagenet.class_names().index(source_class)].astype('float64').clip(1e-9, 1 - 1e-7)

@@ -68,7 +68,9 @@ def test_what_the_page_says_of_costs():
     mxnet, pytorch = rates['MXNet'], rates['PyTorch']
     assert mxnet['computing'] > mxnet['computing, not hybridized']
     assert pytorch['computing'] > pytorch['computing, not channels_last']
-    assert pytorch['computing, torch.compile'] < 1.1 * pytorch['computing']
+    assert pytorch['computing, torch.compile'] < pytorch['computing']
+    assert mxnet['computing'] < 0.9 * pytorch['computing'] and mxnet['reading'] > 9 * mxnet['all together']
+    assert 1.6 < pytorch['reading, 2 reading processes'] / mxnet['reading'] < 2.4
 
 
 def test_what_the_page_says_of_processes():

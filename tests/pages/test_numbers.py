@@ -139,6 +139,12 @@ def test_counts_in_the_chapter():
         assert (sum(functions), experiment, conclusion) == (4, 4, 2)
 
 
+def test_errors_at_two_thresholds():
+    table = re.findall(r'^0\.\d+ +[\d.]+ +([\d.]+) +([\d.]+) +[\d.]+$', outputs('prediction'), re.MULTILINE)
+    counts = [(60 * float(recall) * (1 / float(precision) - 1), 60 * (1 - float(recall))) for precision, recall in table]
+    assert [tuple(map(round, pair)) for pair in counts] == [(17, 2), (6, 7)]
+
+
 def test_marks_of_training(marks_of_training):
     """From scratch rises to about 0.8 and loses; the threshold gets most of what fine-tuning gets."""
     always, source, tuned, scratch, frozen = (marks_of_training[name] for name in (
@@ -147,6 +153,8 @@ def test_marks_of_training(marks_of_training):
     assert round(source['auroc'], 2) == 0.95
     assert scratch['auroc'] < source['auroc'] < min(tuned['auroc'], frozen['auroc'])
     assert tuned['auroc'] - source['auroc'] < (source['auroc'] - scratch['auroc']) / 3
+    assert [round(net['auroc'] - source['auroc'], 3) for net in (tuned, frozen)] == [0.031, 0.015]
+    assert all(0.15 < net['auroc'] - scratch['auroc'] < 0.25 for net in (tuned, frozen))
     assert round((frozen['accuracy'] - tuned['accuracy']) * COUNTS['test'].sum()) == 3
     assert scratch['accuracy'] < always['accuracy'] == 0.75
 
@@ -160,7 +168,7 @@ def test_what_training_from_scratch_needs(marks_of_training):
     assert [round(means[i], 2) for i in (1, 3)] == [0.76, 0.76] and max(highest[1], highest[3]) < lowest[0]
     assert lowest[2] < means[0] < highest[2]
     copied = min(marks_of_training[name]['auroc'] for name in ('fine-tuning', 'frozen features'))
-    assert max(means) < copied - 0.1 and marks_of_training['from scratch']['auroc'] < means[0]
+    assert max(means) < copied - 0.1 and marks_of_training['from scratch']['auroc'] < lowest[0]
 
 
 def test_times_of_training():
@@ -212,9 +220,8 @@ def test_photographs_of_the_measurement():
     assert counts.to_dict() == {(split, label): n for split, n in (('train', 1000), ('validation', 200), ('test', 400))
                                 for label in ('hotdog', 'not_hotdog')}
     tuned = evidence.select(evidence.read(), 'fine-tuning by SGD', 133, data='renders', tested='photographs')
-    labels = evidence.kept('labels-photographs-test')
-    said = np.mean([evidence.kept(name) > 0 for name in tuned.index], axis=0)
-    assert said[labels == 1].mean() < 0.45 and said[labels == 0].mean() < 0.05  # misses more than half, few mistakes
+    there = evidence.select(evidence.read(), 'fine-tuning by SGD', 133, data='renders')
+    assert [round(rows.balanced_accuracy.mean(), 3) for rows in (there, tuned)] == [0.933, 0.689]
 
 
 def test_claims_of_the_page_evidence():
@@ -226,17 +233,15 @@ def test_claims_of_the_page_evidence():
     gains = [auroc[n, 'fine-tuning'] - auroc[n, 'probe'] for n in (10, 30, 100, 300, 1000)]
     assert gains == sorted(gains) and gains[0] < 0 < gains[-1]
     assert all(auroc[n, 'from scratch'] < min(auroc[n, 'probe'], auroc[n, 'fine-tuning']) - 0.08 for n, _ in auroc)
-    assert [round(auroc[1000, method], 3) for method in ('fine-tuning', 'from scratch')] == [0.97, 0.878]
-    assert auroc[30, 'probe'] > auroc[1000, 'from scratch'] > auroc[10, 'probe']
+    scratch = tests('from scratch', 3000, view=128)
+    assert auroc[100, 'probe'] > scratch.auroc.mean() + 0.02 > auroc[10, 'probe']
+    assert abs(auroc[30, 'probe'] - scratch.auroc.mean()) < 0.01 < auroc[30, 'probe'] - auroc[1000, 'from scratch']
+    assert scratch.accuracy.mean() > 0.82
     widths = [evidence.interval(tests(method, k, pictures=10).auroc)[1]
               for method, k in (('probe', 0), ('fine-tuning', 100), ('from scratch', 200))]
     assert 0.07 < min(widths) < max(widths) < 0.1
     depths = [tests('fine-tuning', 400, copied=copied, crop=128).auroc.mean() for copied in (1, 3, 5, 7, 9)]
     assert depths == sorted(depths) and depths[-1] - depths[-2] < 0.002 < min(np.diff(depths[:-1]))
-    origins = evidence.by_origin({method: tests(method, k, crop=crop) for method, k, crop in (
-        ('source threshold', 0, 224), ('fine-tuning', 400, 224), ('from scratch', 1500, 128))}).T
-    ahead = origins['fine-tuning'] - origins['from scratch'], origins['fine-tuning'] - origins['source threshold']
-    assert all(lead['Food-101'] > lead['ImageNet'] + 0.05 for lead in ahead)
     photographs_of = partial(tests, data='renders', tested='photographs')
     mixed = [photographs_of('hotdog row', 133, mixture=share).auroc.mean() for share in (0.25, 0.5, 0.75, 1)]
     start, source = (photographs_of(method, 0).auroc.item() for method in ('hotdog row', 'source threshold'))

@@ -74,7 +74,7 @@ lab: $(STAMP)  ## open the notebooks in JupyterLab
 	.venv/bin/jupyter lab --config=jupyter_server_config.py
 
 test: $(STAMP)  ## run the tests and compare the notebooks with their stored outputs
-	$(PYTHON) -m pytest -n 2 --dist loadfile --nbval tests $(CHAPTER)
+	$(PYTHON) -m pytest -n 2 --dist loadfile --durations 25 --nbval tests $(CHAPTER)
 
 test-all: test  ## also run the long tests
 	$(PYTHON) -m pytest tests -m long

@@ -236,7 +236,13 @@ def test_claims_of_the_page_evidence():
     scratch = tests('from scratch', 3000, view=128)
     assert auroc[100, 'probe'] > scratch.auroc.mean() + 0.02 > auroc[10, 'probe']
     assert abs(auroc[30, 'probe'] - scratch.auroc.mean()) < 0.01 < auroc[30, 'probe'] - auroc[1000, 'from scratch']
-    assert scratch.accuracy.mean() > 0.82
+    assert scratch.accuracy.mean() > 0.82 and round(scratch.auroc.mean(), 3) == 0.913
+    on_the_way = {view: evidence.course(evidence.read(), tests('from scratch', k, view=view)).mean(axis=1).round(3)
+                  for view, k in ((128, 3000), (224, 1500))}
+    assert list(on_the_way[128][[200, 1500, 2000, 3000]]) == [0.815, 0.911, 0.917, 0.924]
+    assert on_the_way[224][1500] == 0.887
+    large = tests('from scratch', 200, crop=224)
+    assert evidence.course(evidence.read(), large).mean(axis=1).round(3)[200] == 0.818
     widths = [evidence.interval(tests(method, k, pictures=10).auroc)[1]
               for method, k in (('probe', 0), ('fine-tuning', 100), ('from scratch', 200))]
     assert 0.07 < min(widths) < max(widths) < 0.1

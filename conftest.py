@@ -14,7 +14,8 @@ LAST = 'test_the_shipped_network_is_what_the_page_trains'
 sys.path.insert(0, str(HERE / 'tests' / 'book'))
 import nbval_gate  # noqa: E402
 
-os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(HERE / 'tests' / 'book' / 'guard'))
+# two processes share the cores, so a thread that waits must not spin
+os.environ.update(execute.REPRODUCIBLE, PYTHONPATH=str(HERE / 'tests' / 'book' / 'guard'), OMP_WAIT_POLICY='PASSIVE')
 for setting in (*notebooks.SETTINGS, 'BOOK_CACHE'):
     os.environ.pop(setting, None)
 nbval_gate.install()

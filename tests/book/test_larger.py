@@ -76,6 +76,8 @@ def test_what_the_page_says_of_costs():
 def test_what_the_page_says_of_processes():
     rows = stored('processes')
     assert {(row['framework'], row['workers']) for row in rows} == {(f, w) for f in larger.PYTHON for w in (1, 2, 4)}
+    rates = {(row['framework'], row['network'], row['workers'], row['apart']): row['rate'] for row in rows}
+    assert rates['PyTorch', 'squeezenet1_1', 2, False] > rates['PyTorch', 'squeezenet1_1', 2, True]
     for framework in larger.PYTHON:
         chosen = {(row['network'], row['workers'], row['apart']): row['rate'] for row in rows
                   if row['framework'] == framework}

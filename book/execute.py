@@ -52,7 +52,7 @@ def shared_hashes(chosen, pytorch=False):
     modules = [Path('hotdog', name) for name in ('files.py', 'weights.py')] if pytorch else (
         Path('utils.py'), *sorted(Path('hotdog').glob('*.py')))
     library = [ast.dump(ast.parse(path.read_text())) for path in modules]
-    files = [path for folder in ('data', 'img') for path in sorted(Path(folder).glob('*.*')) if path.is_file()
+    files = [path for folder in ('data', 'img') for path in sorted(Path(folder).glob('[!.]*.*')) if path.is_file()
              and path.suffix not in ('.md', '.zip', '.json', '.params') and not path.name.startswith('not_hotdog')
              and (not pytorch or path.suffix in ('.rec', '.npz', '.jpg'))]
     photos = sorted(Path(chosen['PHOTOS']).rglob('*')) if 'PHOTOS' in chosen else []

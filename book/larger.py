@@ -49,6 +49,22 @@ def answer(process, kind):
     raise RuntimeError(f'{process.args} stopped without an answer')
 
 
+def work(description, train, resnet):
+    """Read a worker's options, let `train(options)` return rank, losses and seconds, and write them as RANK.json."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', type=Path, help='where results and checkpoints go')
+    parser.add_argument('--network', default='squeezenet1_1', choices=('squeezenet1_1', resnet))
+    parser.add_argument('--batch-size', type=int, default=16, help='pictures of one worker in one step')
+    parser.add_argument('--steps', type=int, default=4)
+    parser.add_argument('--rate', type=float, default=0.001)
+    parser.add_argument('--checkpoint', action='store_true', help='keep what is needed to go on, after every step')
+    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the folder')
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    rank, losses, seconds = train(options)
+    (options.folder / f'{rank}.json').write_text(json.dumps({'losses': losses, 'seconds': seconds}))
+
+
 def costs(turns):
     """Return {framework: {what: {'rate', 'range'}}}: training on all cores, everything in turn."""
     programs = {('MXNet', 'float32'): 'book.larger_mxnet', ('MXNet', 'bfloat16'): 'book.larger_mxnet',

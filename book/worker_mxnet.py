@@ -6,15 +6,14 @@ starts two workers, one server and a scheduler on this machine; without the laun
 worker writes FOLDER/RANK.json, its losses and the seconds of each step; with `--resume`, it goes on from the checkpoint
 that worker 0 leaves in FOLDER after every step.
 """
-import argparse
 import json
 import os
 import time
-from pathlib import Path
 
 import mxnet as mx  # a server or scheduler stays in here until the workers have ended
 from mxnet import autograd, gluon, init, nd
 
+from book.larger import RESNET, work
 from hotdog import datasets, files, imagenet
 from hotdog.batches import RecordIter
 
@@ -72,21 +71,5 @@ def train(options):
     return rank, losses, seconds
 
 
-def main():
-    """Train and write what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', type=Path, help='where results and checkpoints go')
-    parser.add_argument('--network', default='squeezenet1_1', choices=('squeezenet1_1', 'resnet18_v2'))
-    parser.add_argument('--batch-size', type=int, default=16, help='pictures of one worker in one step')
-    parser.add_argument('--steps', type=int, default=4)
-    parser.add_argument('--rate', type=float, default=0.001)
-    parser.add_argument('--checkpoint', action='store_true', help='keep what is needed to go on, after every step')
-    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the folder')
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    rank, losses, seconds = train(options)
-    (options.folder / f'{rank}.json').write_text(json.dumps({'losses': losses, 'seconds': seconds}))
-
-
 if __name__ == '__main__':
-    main()
+    work(__doc__, train, RESNET['MXNet'])

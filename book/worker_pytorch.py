@@ -5,8 +5,6 @@
 starts two workers on this machine; without torchrun, the process trains alone. Options and files are those of
 `book.worker_mxnet`; the checkpoint is one file, and a worker that torchrun has started again goes on from it.
 """
-import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -17,6 +15,7 @@ from torch import distributed, nn
 from torchvision import io, models
 from torchvision.transforms import v2
 
+from book.larger import RESNET, work
 from hotdog import weights
 
 RECORDS = Path(__file__).resolve().parents[1] / 'data' / 'demo_train.rec'
@@ -87,21 +86,5 @@ def train(options):
     return rank, losses, seconds
 
 
-def main():
-    """Train and write what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', type=Path, help='where results and the checkpoint go')
-    parser.add_argument('--network', default='squeezenet1_1', choices=('squeezenet1_1', 'resnet18'))
-    parser.add_argument('--batch-size', type=int, default=16, help='pictures of one worker in one step')
-    parser.add_argument('--steps', type=int, default=4)
-    parser.add_argument('--rate', type=float, default=0.001)
-    parser.add_argument('--checkpoint', action='store_true', help='keep what is needed to go on, after every step')
-    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in the folder')
-    options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    rank, losses, seconds = train(options)
-    (options.folder / f'{rank}.json').write_text(json.dumps({'losses': losses, 'seconds': seconds}))
-
-
 if __name__ == '__main__':
-    main()
+    work(__doc__, train, RESNET['PyTorch'])

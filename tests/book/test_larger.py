@@ -64,11 +64,13 @@ def test_what_the_page_says_of_costs():
     assert set(larger.PYTHON) == set(rates)
     for framework, table in rates.items():
         assert table['computing'] > table['all together'], framework
+        assert table['computing, batch size 128'] < table['computing'], framework
         assert table['output layer only, cached features'] > 3 * table['output layer only']
     mxnet, pytorch = rates['MXNet'], rates['PyTorch']
     assert mxnet['computing'] > mxnet['computing, not hybridized']
     assert pytorch['computing'] > pytorch['computing, not channels_last']
     assert pytorch['computing, torch.compile'] < pytorch['computing']
+    assert pytorch['computing, batch size 128'] < pytorch['computing, batch size 8'] / 2
     assert mxnet['computing'] < 0.9 * pytorch['computing'] and mxnet['reading'] > 9 * mxnet['all together']
     assert 1.6 < pytorch['reading, 2 reading processes'] / mxnet['reading'] < 2.4
 
@@ -100,7 +102,10 @@ def test_what_the_page_says_of_the_gpu():
     computing = {tuple(what.split(', ')): row['rate'] for what, row in GPU['computing'].items()}
     squeezenet = {key[1:]: value for key, value in computing.items() if key[0] == 'squeezenet1_1'}
     small = [value for key, value in squeezenet.items() if key[0] == '32']
-    assert max(small) < 2 * min(small)  # about equally slow
+    assert max(small) < 2 * min(small)
+    best = {kind: max(value for key, value in squeezenet.items() if key[:2] == ('32', kind))
+            for kind in ('float32', 'TF32', 'bfloat16')}
+    assert best['bfloat16'] < best['TF32'] < best['float32']
     assert max(value for key, value in squeezenet.items() if key[:2] == ('32', 'bfloat16')) < statistics.median(small)
     assert squeezenet['512', 'bfloat16', 'channels_last'] > 6 * squeezenet['32', 'bfloat16', 'channels_last']
     assert squeezenet['128', 'float32', 'channels_last'] < squeezenet['128', 'float32', 'contiguous']

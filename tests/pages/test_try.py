@@ -165,9 +165,10 @@ def test_rendered_pictures_are_answered_as_mxnet_does(open_page, tmp_path, schem
 
 
 @pytest.mark.skipif(not PHOTOS.exists(), reason='the photographs for checking are not here')
-def test_photographs_are_answered_as_mxnet_does(open_page):
+@pytest.mark.parametrize('scheme, lang', [('file', 'en'), ('http', 'zh')])
+def test_photographs_are_answered_as_mxnet_does(open_page, scheme, lang):
     files = [sorted((PHOTOS / name).iterdir())[8 * n] for name in ('hotdog', 'not_hotdog') for n in range(50)]
-    compare(open_page(), files)
+    compare(open_page(scheme, lang), files)
 
 
 def test_large_turned_and_transparent_pictures_are_read_as_python_does(open_page, tmp_path):

@@ -41,7 +41,7 @@ FILES = ('utils.py', 'assignments/experiment.py', 'environment.yml', 'LICENSE', 
 FOLDERS = ('hotdog', 'data', 'img')
 LEFT_OUT = shutil.ignore_patterns('__pycache__', 'cache', '*.md', '*.zip', 'not_hotdog_*.rec', '*.svg')
 RESULT = '### BEGIN SOLUTION\nresult = {}\n### END SOLUTION'  # the cell for it
-TITLES = {'zh': '“{}”一节', 'en': ' section "{}" '}
+TITLES = {'zh': '“{}”一节', 'en': 'section "{}"'}
 DRAW = re.compile(r'((?:RandomState|Batches)\()(\d+)')  # a seed within tests
 AUTHORS = {'zh': '({}等，{})', 'en': '({} et al., {})'}
 
@@ -63,7 +63,8 @@ def resolve(text, language):
     titles = {label: title for title, label in re.findall(r'^#+ (.+)\n:label:`(\w+)`', chapter, re.MULTILINE)}
     equations = {label: body.strip().rstrip('.。')
                  for body, label in re.findall(r'\$\$(.+?)\$\$\n:eqlabel:`(\w+)`', chapter, re.DOTALL)}
-    text = re.sub(r' ?:numref:`(sec_\w+)` ?', lambda match: TITLES[language].format(titles[match[1]]), text)
+    gap = {'zh': ' ?', 'en': ''}[language]
+    text = re.sub(rf'{gap}:numref:`(sec_\w+)`{gap}', lambda match: TITLES[language].format(titles[match[1]]), text)
     text = re.sub(r':eqref:`(\w+)`', lambda match: f'${equations[match[1]]}$', text)
     text = re.sub(r':cite:`(\w+)\.[\w.]*?(\d{4})`', lambda match: AUTHORS[language].format(*match.groups()), text)
     text = re.sub(r'^:(?:eq)?label:.*\n?', '', text, flags=re.MULTILINE)

@@ -138,7 +138,7 @@ def with_arrays(arrays, ctx=mx.cpu()):
         parameter.shape = array.shape
         parameter.initialize(ctx=ctx)
         parameter.set_data(nd.array(array))
-    net.hybridize(static_alloc=True)
+    net.hybridize()
     return net
 
 
@@ -148,6 +148,7 @@ class _Course:
     def __init__(self, data, start, rate, ctx):
         self.data, self.rate, self.ctx, self.updates, self.history = data, rate, ctx, 0, []
         self.net, self.averaged = with_arrays(start, ctx), with_arrays(start, ctx)
+        self.net.hybridize(static_alloc=True)
         self.pairs = list(zip(*(net.collect_params().values() for net in (self.averaged, self.net))))[FROZEN:]
         for parameter in list(self.net.collect_params().values())[:FROZEN]:
             parameter.grad_req = 'null'
@@ -167,6 +168,7 @@ class _Course:
             self.trainer.step(len(x))
             for mean, new in self.pairs:
                 mean.set_data(mean.data() + (new.data() - mean.data()) * LATE / (self.updates + LATE))
+            nd.waitall()  # else all batches of a piece wait in memory
             bar.update()
         value, accuracy = _validate(self.data, self.averaged, self.ctx)
         self.history.append({'rate': self.rate, 'updates': self.updates, 'loss': value, 'accuracy': accuracy})
@@ -196,12 +198,13 @@ def fine_tune(data, start, ctx=mx.cpu()):
     courses = [_Course(data, start, rate, ctx) for rate in RATES]
     with tqdm(desc='fine-tuning', total=courses[0].piece * (len(RATES) + MOST - 1), unit='update') as bar:
         losses = [course.go_on(bar) for course in courses]
-        course = courses[int(np.argmin(losses))]
+        course, histories = courses[int(np.argmin(losses))], [each.history for each in courses]
+        del courses  # the others' memory
         best, kept, left = min(losses), arrays_of(course.averaged), PATIENCE
         while left and len(course.history) < MOST:
             loss = course.go_on(bar)
             best, kept, left = (loss, arrays_of(course.averaged), PATIENCE) if loss < best else (best, kept, left - 1)
-    return kept, pd.DataFrame([row for each in courses for row in each.history])
+    return kept, pd.DataFrame([row for history in histories for row in history])
 
 
 def trained(data, ctx=mx.cpu()):

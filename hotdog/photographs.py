@@ -41,14 +41,16 @@ def find(folder):
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{shown(folder)} is not a folder: name one that holds a folder for each class')
-    splits = {{'val': 'validation', 'valid': 'validation'}.get(path.name.lower(), path.name.lower()): path
-              for path in _entries(folder) if path.is_dir()}
+    names = {'val': 'validation', 'valid': 'validation'}
+    splits = {split: path for path in _entries(folder) if path.is_dir()
+              and (split := names.get(path.name.lower(), path.name.lower())) in SPLITS}
     if 'train' not in splits:
         splits = {'': folder}
     rows = [row for split in ('', *SPLITS) if split in splits for row in _files(splits[split], split, folder)]
+    listed = {row[0] for row in rows}
+    rows += [(file, '', '', NO_CLASS) for file, *_ in _files(folder, '', folder) if file not in listed]
     table = pd.DataFrame(rows, columns=['file', 'class', 'split', 'reason']).assign(other='')
-    classes = {split: {path.name for path in _entries(splits[split]) if path.is_dir()}
-               for split in splits if split in ('', *SPLITS)}
+    classes = {split: {path.name for path in _entries(splits[split]) if path.is_dir()} for split in splits}
     given = classes.get('train', classes.get(''))
     if len(given) < 2:
         raise ValueError(f'{shown(splits.get("train", folder))} needs a folder for each of two or more classes, '

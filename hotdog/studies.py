@@ -101,10 +101,9 @@ def probe(**options):
 MAIN = (row('from scratch', 1e-3, 1500, copied=0, crop=SMALL),
         row('from scratch', 1e-3, 3000, copied=0, crop=SMALL, view=SMALL, tuned=400),
         row('fine-tuning', 1e-4, 400), probe(),
-        row('from scratch', 1e-3, SHORT, copied=0, crop=SMALL), row('fine-tuning', 1e-4, SHORT))
+        row('fine-tuning', 1e-4, SHORT))
 METHODS = (row('probe then fine-tuning', 1e-4, 150), row('hotdog row', 1e-4, 150), row('one rate', 1e-4, 150),
            row('fine-tuning', 1e-4, 150), row('fine-tuning', 1e-3, 150, optimiser='sgd'),
-           row('from scratch, plain', 3e-4, 600, copied=0, crop=SMALL),
            row('from scratch', 1e-3, 200, copied=0, crop=SMALL), row('from scratch', 1e-3, 200, copied=0))
 CHAPTER_ROWS = (probe(data='renders'), row('fine-tuning', 1e-4, CHAPTER, data='renders'),
                 row('fine-tuning', 1e-3, CHAPTER, data='renders', optimiser='sgd'),
@@ -117,8 +116,8 @@ SIZES = tuple(itertools.chain.from_iterable(
     (probe(pictures=pictures), row('fine-tuning', 1e-4, updates, pictures=pictures),
      row('from scratch', 1e-3, 2 * updates, pictures=pictures, copied=0, crop=SMALL))
     for pictures, updates in ((300, 200), (100, 200), (30, 100), (10, 100))))
-DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1)) + tuple(
-    row('from scratch', 1e-3, updates, copied=0, crop=SMALL) for updates in (400, 600))
+DEPTHS = tuple(row('fine-tuning', 3e-4, 400, copied=copied, crop=SMALL) for copied in (9, 7, 5, 3, 1)) + (
+    row('from scratch', 1e-3, 400, copied=0, crop=SMALL),)
 FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, CROP, 0.0, 0), 0, True)
               for method in ('source threshold', 'hotdog row') for data in ('renders', 'photographs'))
 PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *SIZES, *DEPTHS, *ABLATION)
@@ -554,7 +553,7 @@ def train(task, rate_of_probe):
     for update, net in trained(task, rate_of_probe):
         if update == task.updates or update in CURVE and run.data == 'photographs':
             lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation', run.view)))
-            if update in (SHORT, 150, 200, 400, 600, task.updates):  # where some row of the plan ends
+            if update in (SHORT, 150, 200, 400, task.updates):  # where some row of the plan ends
                 with files.replacing(parameter_file(run, update)) as part:
                     torch.save(net.state_dict(), part)
     return lines

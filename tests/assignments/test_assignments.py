@@ -137,7 +137,8 @@ WRONG = {'1_convergence': [
     ('default=None', 'default=max(sizes)', {2}), ('ddof=1', 'ddof=0', {2})], '7_cached_features': [
     ('(x.as_in_context(mx.cpu())))', '(x.as_in_context(mx.cpu())).mean(axis=(2, 3), keepdims=True))', {0}),
     ('features.append(net', 'with autograd.train_mode(): features.append(net', {0}),  # dropout
-    ('trainer.step(len(part))', 'pass', {1})], '8_own_pictures': [
+    ('trainer.step(len(part))', 'pass', {1}), ('utils.seed(seed)', 'utils.seed(0)', {1}),
+    ('range(num_epochs)', 'range(20)', {1})], '8_own_pictures': [
     ('(labels, predicted), 1)', '(predicted, labels), 1)', {0}),
     ('np.flatnonzero(predicted != labels)', 'np.arange(len(labels))', {1}),
     ('pictures.copy()', 'pictures', {2}),

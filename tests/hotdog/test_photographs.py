@@ -144,16 +144,19 @@ def test_what_cannot_be_used_is_left_out_and_listed(folder, tmp_path, monkeypatc
     for name, target in (('out.png', '../../../outside.png'), ('lost.png', 'gone.png')):
         (cat / name).symlink_to(target)
     os.mkfifo(cat / 'pipe.png')
-    (folder / 'train' / 'stray.png').write_bytes(saved(SCENE, 'PNG'))
+    for path in ('train/stray.png', 'holdout/cat/1.png', 'notes.txt'):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(saved(SCENE, 'PNG'))
     for path in ('__MACOSX/train/cat/._1.png', 'train/.ipynb_checkpoints/1.png', 'test/cat/.DS_Store',
-                 'train/cat/Thumbs.db', 'train/@eaDir/1.png', 'test/cat/desktop.ini', 'notes.txt'):
+                 'train/cat/Thumbs.db', 'train/@eaDir/1.png', 'test/cat/desktop.ini'):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(b'x')  # what systems leave in folders is not even listed
     packed = datasets.folder_set(folder)
     assert counts(packed) == {'train': [8, 8], 'validation': [2, 2], 'test': [3, 3]}
     expected = {f'train/cat/{file}': reason for file, (_, reason) in LEFT_OUT.items()}
     expected.update({'train/cat/out.png': 'a link that leads out of the folder', 'train/cat/lost.png': 'no file',
-                     'train/cat/pipe.png': 'no file', 'train/stray.png': 'in no class'})
+                     'train/cat/pipe.png': 'no file', 'train/stray.png': 'in no class',
+                     'holdout/cat/1.png': 'in no class', 'notes.txt': 'in no class'})
     assert {file: reason for file, (reason, _) in reasons(packed).items()} == expected
     assert set(expected.values()) > set(photographs.UNREADABLE)
     monkeypatch.setenv('STRICT', '1')

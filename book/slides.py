@@ -1,9 +1,9 @@
 """Make a lecture's slides from the pages: `make slides`, one HTML file a language in `_build/slides`, and PDFs.
 
 The comment `<!-- slide -->` below a heading of a page makes a slide of that section: its title, its first sentence,
-its first figure, picture, table or list, or where there is none the code of its first cell, and its prose as the
-speaker's note (key S). `<!-- slide: live -->` shows the page `try`. Slides and pages cannot differ, since there is
-nothing on a slide that is not on its page.
+its first figure, picture, table or list, or where there is none its first cell with outputs, and its prose as the
+speaker's note (key S). `<!-- slide: code -->` shows that cell in any case, `<!-- slide: live -->` the page `try`.
+Slides and pages cannot differ, since there is nothing on a slide that is not on its page.
 """
 import base64
 import html
@@ -71,12 +71,14 @@ def content(text, cells, name, kind):
     if kind == 'live':
         return f'{lead}\n\n{live(name.endswith("_en"))}'
     body = f'![]({figure[1]})' if figure else shown(cells, name) or (block[0] if block else '')
+    if kind == 'code':
+        body = ''
     if not body and cells:
-        texts = [output.get('text') or output.data['text/plain'] for output in cells[0].get('outputs', [])]
-        body = f'```python\n{cells[0].source}\n```\n\n' + ''.join(f'```\n{text}\n```\n\n' for text in texts)
-    if len(body) > LONG and body[0] in '*1':
-        body = f'::: long\n{body}\n:::'
-    return body if body.startswith(('* ', '::: long\n* ')) and body in (text, text.strip()) else f'{lead}\n\n{body}'
+        cell = next((cell for cell in cells if cell.get('outputs')), cells[0])
+        texts = [output.get('text') or output.data['text/plain'] for output in cell.get('outputs', [])]
+        body = f'```python\n{cell.source}\n```\n\n' + ''.join(f'```\n{text}\n```\n\n' for text in texts)
+    lead = '' if body.strip() == text else f'{lead}\n\n'  # a list is all that there is
+    return f'{lead}::: long\n{body}\n:::' if len(body) > LONG and body[0] in '*1' else lead + body
 
 
 def live(english):
@@ -98,7 +100,8 @@ def deck(language):
             if not mark:
                 continue
             text = re.sub(r' ?:numref:`(?:fig|tab)_\w+` ?', {'zh': '图', 'en': ' the figure'}[language], text)
-            text = re.sub(r'^:\w+:[^\n]*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text, flags=re.MULTILINE | re.DOTALL)
+            text = re.sub(r'^:\w+:[^\n]*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text.strip(),
+                          flags=re.MULTILINE | re.DOTALL)
             body = content(text, cells, f'{page.stem}-{number}{"_en" if language == "en" else ""}', mark[1])
             note = re.sub(r'^(?:!\[|\$\$|\|).*\n?', '', text, flags=re.MULTILINE).strip()
             slides.append(f'# {title}\n\n{body}\n\n::: notes\n{note}\n:::\n')

@@ -25,6 +25,8 @@ def test_each_mark_makes_a_slide_with_something_to_show_and_a_note(folder):
         assert len(parts) == count
         for body, note in (re.match(r'(.*)::: notes\n(.*):::\s*', part, re.DOTALL).groups() for part in parts):
             assert re.search(r'!\[]\(|^code|\$\$|<iframe|<table|^(?:\*|\d\.|\|) ', body, re.M), body
+            lines = [line for line in body.splitlines() if line.startswith('* ')]
+            assert len(set(lines)) == len(lines) and not re.search(r'!\[[^\]]', body), body
             assert len(note) > 40 and ':numref:' not in body + note and '<!--' not in note
     assert counts[0] == counts[1] and 18 <= counts[0] <= 26
 

@@ -70,9 +70,9 @@ def content(text, cells, name, kind):
     lead = SENTENCE.match(paragraph.replace('\n', ' ')).group().strip()
     if kind == 'live':
         return f'{lead}\n\n{live(name.endswith("_en"))}'
-    body = f'![]({figure[1]})' if figure else shown(cells, name) or (block[0] if block else '')
-    if kind == 'code':
-        body = ''
+    body = ''
+    if kind != 'code':
+        body = f'![]({figure[1]})' if figure else shown(cells, name) or (block[0] if block else '')
     if not body and cells:
         cell = next((cell for cell in cells if cell.get('outputs')), cells[0])
         texts = [output.get('text') or output.data['text/plain'] for output in cell.get('outputs', [])]
@@ -100,8 +100,8 @@ def deck(language):
             if not mark:
                 continue
             text = re.sub(r' ?:numref:`(?:fig|tab)_\w+` ?', {'zh': '图', 'en': ' the figure'}[language], text)
-            text = re.sub(r'^:\w+:[^\n]*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text.strip(),
-                          flags=re.MULTILINE | re.DOTALL)
+            text = re.sub(r'^:\w+:[^\n]*\n?|<!-- (?:alt|TODO).*?-->\n?', '', text,
+                          flags=re.MULTILINE | re.DOTALL).strip()
             body = content(text, cells, f'{page.stem}-{number}{"_en" if language == "en" else ""}', mark[1])
             note = re.sub(r'^(?:!\[|\$\$|\|).*\n?', '', text, flags=re.MULTILINE).strip()
             slides.append(f'# {title}\n\n{body}\n\n::: notes\n{note}\n:::\n')

@@ -7,7 +7,7 @@ given. The statement comes from the book's exercise page. The result is `_build/
 nbgrader's own commands, and in it `zh` and `en`, a folder to hand out to the students of each language.
 
 The environment variable CLASS, a name, makes a class's own variant in `_build/assignment-NAME`: nine tenths of the
-pictures, drawn by the name, and other random draws in the tests of functions.
+pictures, drawn by the name, and other random draws and constants in the tests.
 """
 import argparse
 import hashlib
@@ -42,7 +42,7 @@ FOLDERS = ('hotdog', 'data', 'img')
 LEFT_OUT = shutil.ignore_patterns('__pycache__', 'cache', '*.md', '*.zip', 'not_hotdog_*.rec', '*.svg')
 RESULT = '### BEGIN SOLUTION\nresult = {}\n### END SOLUTION'  # the cell for it
 TITLES = {'zh': '“{}”一节', 'en': 'section "{}"'}
-DRAW = re.compile(r'((?:RandomState|Batches)\()(\d+)')  # a seed within tests
+DRAW = re.compile(r'((?:RandomState|Batches)\(|variant = )(\d+)')  # a seed within tests or what is given
 AUTHORS = {'zh': '({}等，{})', 'en': '({} et al., {})'}
 
 
@@ -99,7 +99,7 @@ def source_notebook(name):
         elif cell.source == RESULT:
             kind = 'result'
             cell.source = RESULT.replace('{}', result(name))
-        if CLASS and kind == 'tests':
+        if CLASS and kind in ('tests', 'given'):
             cell.source = DRAW.sub(lambda match: f'{match[1]}{int(match[2]) + seed_of(CLASS)}', cell.source)
         cell.id, cell.metadata = f'{name}-{number}', nbformat.NotebookNode()
         cell.metadata.nbgrader = {'schema_version': 3, 'grade_id': f'{kind}-{number}', 'solution': solution,

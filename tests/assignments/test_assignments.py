@@ -89,7 +89,7 @@ def test_the_student_version_shows_the_statement_and_neither_solutions_nor_hidde
     assert all('### BEGIN HIDDEN TESTS' in cell.source for cell in tests)
     points = [cell.metadata.nbgrader.points for cell in (*tests, conclusion)]
     row = next(line for line in page.splitlines() if f'(assignments/{name}.ipynb)' in line)
-    assert (sum(points[:-2]), points[-2], points[-1]) == (4, 4, 2) and '| 4 + 4 + 2 |' in row
+    assert f'| {sum(points[:-2])} + {points[-2]} + {points[-1]} |' in row
     assert notebook.cells[-1].source.splitlines()[2] == '……' and conclusion.metadata.nbgrader.solution
 
 
@@ -248,6 +248,34 @@ def test_forged_and_missing_results_lose_their_points(name, forgery, lost_tests)
     assert lost_tests(solutions.with_result(name, result)) == {0}
 
 
+def numbers_in(value, labels):
+    """Return the numbers in a result, a flat list, with those of its lists and of its stored predictions."""
+    if isinstance(value, dict):
+        return [number for pair in value.items() for part in pair for number in numbers_in(part, labels)]
+    if isinstance(value, list):
+        inside = [number for part in value for number in numbers_in(part, labels)]
+        return [*inside, len(value), *([max(value)] if inside == value and value else [])]
+    if isinstance(value, str) and len(value) > 100 and set(value) - set('01'):
+        y = labels[len(experiment.unpack(value))]
+        return [*experiment.marks(value, y).values(), 1 - y.mean(), len(y)]
+    return [value] if isinstance(value, (int, float)) else []
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_model_answers_say_what_the_solution_measured_with_seed_0(name):
+    labels = {len(y): y for y in map(records.labels, datasets.demo_set()[3:])}
+    found = numbers_in(ast.literal_eval(generate.result(name)), labels)
+    for edition, guide in ((name, 'teacher.md'), (f'{name}_en', 'teacher_en.md')):
+        *cells, conclusion = generate.source_notebook(edition).cells
+        answer = re.search(r'### BEGIN SOLUTION\n(.*)\n### END', conclusion.source)[1]
+        assert f' | {answer} | ' in (generate.SOURCES / guide).read_text()
+        settings = ' '.join(cell.source for cell in cells if 'result = ' not in cell.source)
+        known = found + [float(number) for number in re.findall(r'\d+(?:\.\d+)?', settings)]
+        for number in re.findall(r'\d+(?:\.\d+)?', answer.replace(',', '').replace('F_1', '')):
+            half = 0.5 * 10 ** -len(number.partition('.')[2])
+            assert any(abs(value - float(number)) <= half + 1e-9 for value in known), f'{number} was not measured'
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_the_teachers_table_says_what_the_solutions_measured(name):
     measured = json.loads(generate.RESULTS.read_text())[name]
@@ -311,7 +339,7 @@ def test_a_class_is_graded(course, isolation, tmp_path):
     table = run_grading(submissions)
     assert {student: float(row['total']) for student, row in table.items()} == {
         '王小明': 8, 'untouched': 0, 'text': 0, 'absent': 0, 'tampers': 0, 'thief': 8}
-    assert {row['of'] for row in table.values()} == {'90.0'}
+    assert {row['of'] for row in table.values()} == {'105.0'}
     folder = tmp_path / 'class-grades'
     for student, words in {'text': '不是能读的笔记本', 'absent': '没有交', 'untouched': 'Not handed in'}.items():
         page = (folder / 'feedback' / student / 'index.html').read_text()
@@ -369,7 +397,7 @@ def test_all_solutions_get_full_marks(course, isolation, tmp_path, language):
         hand_in(tmp_path / 'class', 'solved', notebook_of(course, name, True), name)
         hand_in(tmp_path / 'class', 'untouched', notebook_of(course, name), name)
     table = run_grading(tmp_path / 'class')
-    assert (float(table['solved']['total']), float(table['untouched']['total'])) == (72, 0)
+    assert (float(table['solved']['total']), float(table['untouched']['total'])) == (84, 0)
 
 
 @pytest.mark.parametrize('case, words', [('file', 'is not a folder'), ('empty', 'holds no folder of a student'),

@@ -14,7 +14,7 @@ SCORES = {'accuracy': lambda labels, odds: metrics.accuracy_score(labels, odds >
           'balanced_accuracy': lambda labels, odds: metrics.balanced_accuracy_score(labels, odds > 0),
           'auroc': metrics.roc_auc_score}
 RUN = ('data', 'method', 'optimiser', 'pictures', 'copied', 'crop', 'view', 'rate', 'seed')
-USUAL = {'data': 'photographs', 'split': 'test', 'mixture': 1.0, 'view': 224}
+USUAL = {'data': 'photographs', 'split': 'test', 'mixture': 1.0}
 
 
 def read():
@@ -35,8 +35,11 @@ def kept(name):
 def select(table, method, updates, **columns):
     """Return the rows of a method's tests after so many updates, one for each seed.
 
-    Other columns are as in `USUAL` and the number of copied layers as usual for the method, if nothing else is said.
+    Other columns are as in `USUAL`, the number of copied layers is as usual for the method, and the network was
+    evaluated on as many pixels as it was trained on, if nothing else is said.
     """
+    if 'view' not in columns:
+        table = table[table.view == table.crop]
     columns = USUAL | {'copied': 0 if 'scratch' in method else 9, 'method': method, 'updates': updates} | columns
     columns.setdefault('tested', columns['data'])
     columns.setdefault('pictures', {'photographs': 1000, 'renders': 150}[columns['data']])

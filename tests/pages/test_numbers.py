@@ -172,6 +172,19 @@ def test_what_training_from_scratch_needs(marks_of_training):
     assert max(means) < copied - 0.1 and marks_of_training['from scratch']['auroc'] < lowest[0]
 
 
+@pytest.mark.long
+def test_from_scratch_with_other_initial_values():
+    found = []
+    for seed in (1, 2, 3, 4):
+        utils.seed(seed)
+        net = utils.new_net(2, batch_norm=True)
+        net.initialize(mx.init.MSRAPrelu('in', slope=0))
+        net(mx.nd.zeros((1, 3, 224, 224)))  # draws the values now, not after `fit` has set its own seed
+        utils.fit(net, utils.demo_set(), 0.001, optimizer='adam')
+        found.append(utils.evaluate(utils.RecordIter(utils.demo_set().test), net)['auroc'])
+    assert np.allclose([min(found), max(found)], [0.810, 0.838], atol=0.02)  # as processors vary
+
+
 def test_times_of_training():
     """The minutes that are told are enough, to a fifth, at the usual rates that the page `training` shows."""
     rates = [int(rate) for rate in re.findall(r'(\d+) images/s', outputs('training'))]
@@ -229,31 +242,29 @@ def test_claims_of_the_page_evidence():
     """What the page says of its tables beyond their numbers."""
     tests = partial(evidence.select, evidence.read())
     auroc = {(n, method): tests(method, k, pictures=n, crop=crop).auroc.mean() for n, ks in (
-        (10, (0, 100, 200)), (30, (0, 100, 200)), (100, (0, 200, 400)), (300, (0, 200, 400)), (1000, (0, 400, 1500)))
+        (10, (0, 100, 200)), (30, (0, 100, 200)), (100, (0, 100, 200)), (300, (0, 200, 400)), (1000, (0, 400, 3000)))
         for method, k, crop in zip(('probe', 'fine-tuning', 'from scratch'), ks, (224, 224, 128))}
     gains = [auroc[n, 'fine-tuning'] - auroc[n, 'probe'] for n in (10, 30, 100, 300, 1000)]
     assert gains == sorted(gains) and gains[0] < 0 < gains[-1]
-    assert all(auroc[n, 'from scratch'] < min(auroc[n, 'probe'], auroc[n, 'fine-tuning']) - 0.08 for n, _ in auroc)
-    scratch = tests('from scratch', 3000, view=128)
+    assert all(auroc[n, 'from scratch'] < min(auroc[n, 'probe'], auroc[n, 'fine-tuning']) - 0.04 for n, _ in auroc)
+    scratch = tests('from scratch', 3000)
     assert auroc[100, 'probe'] > scratch.auroc.mean() + 0.02 > auroc[10, 'probe']
-    assert abs(auroc[30, 'probe'] - scratch.auroc.mean()) < 0.01 < auroc[30, 'probe'] - auroc[1000, 'from scratch']
+    assert abs(auroc[30, 'probe'] - scratch.auroc.mean()) < 0.01
     assert scratch.accuracy.mean() > 0.82 and round(scratch.auroc.mean(), 3) == 0.913
-    on_the_way = {view: evidence.course(evidence.read(), tests('from scratch', k, view=view)).mean(axis=1).round(3)
-                  for view, k in ((128, 3000), (224, 1500))}
-    assert list(on_the_way[128][[200, 1500, 2000, 3000]]) == [0.815, 0.911, 0.917, 0.924]
-    assert on_the_way[224][1500] == 0.887
-    large = tests('from scratch', 200, crop=224)
-    assert evidence.course(evidence.read(), large).mean(axis=1).round(3)[200] == 0.818
+    on_the_way = evidence.course(evidence.read(), scratch).mean(axis=1).round(3)
+    assert list(on_the_way[[2000, 3000]]) == [0.917, 0.924]
+    early = [tests('from scratch', 400, **view).auroc.mean() for view in ({}, {'view': 224})]
+    assert round(early[0] - early[1], 3) == 0.023
     widths = [evidence.interval(tests(method, k, pictures=10).auroc)[1]
               for method, k in (('probe', 0), ('fine-tuning', 100), ('from scratch', 200))]
-    assert 0.07 < min(widths) < max(widths) < 0.1
-    depths = [tests('fine-tuning', 400, copied=copied, crop=128).auroc.mean() for copied in (1, 3, 5, 7, 9)]
-    assert depths == sorted(depths) and depths[-1] - depths[-2] < 0.002 < min(np.diff(depths[:-1]))
+    assert [round(width, 2) for width in (min(widths), max(widths))] == [0.08, 0.1]
+    depths = [tests('fine-tuning', 400, copied=copied, crop=128).auroc.mean() for copied in (3, 5, 7, 9)]
+    assert abs(depths[-1] - depths[-2]) < 0.003 < min(np.diff([tests('from scratch', 400).auroc.mean(), *depths[:-1]]))
     photographs_of = partial(tests, data='renders', tested='photographs')
     mixed = [photographs_of('hotdog row', 133, mixture=share).auroc.mean() for share in (0.25, 0.5, 0.75, 1)]
     start, source = (photographs_of(method, 0).auroc.item() for method in ('hotdog row', 'source threshold'))
     assert mixed == sorted(mixed, reverse=True) and mixed[0] > start > mixed[2] and mixed[0] < source
-    assert (round(mixed[0], 3), round(source, 3)) == (0.943, 0.953)
+    assert round(source - mixed[0], 3) == 0.010
 
 
 def test_larger_networks():

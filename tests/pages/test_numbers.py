@@ -196,7 +196,7 @@ def test_times_of_exercises():
     """The minutes that are told are no less than two cores need at least, by the time that the solutions took."""
     page = (notebooks.CHAPTER / 'exercises.md').read_text()
     for name, row in json.loads(Path('assignments/results.json').read_text()).items():
-        told = int(re.search(rf'^\| {name[0]}：.*?\| (\d+) \| 4 \+', page, re.M)[1])
+        told = int(re.search(rf'^\| {name[0]}：.*?\| (\d+) \| \d \+', page, re.M)[1])
         assert max(row['minutes'].values()) / 2 <= told <= 20, name
 
 

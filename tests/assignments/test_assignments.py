@@ -206,13 +206,18 @@ def test_honest_results_get_full_marks_and_the_ranges_are_wider_than_the_spread_
         assert low <= max(mean - room, 0) and most <= high, (variable, measured)
 
 
+def is_packed(value):
+    """Return whether a value of a result is packed predictions, not a name or a text of labels."""
+    return isinstance(value, str) and len(value) > 100 and set(value) - set('01')
+
+
 def changed(value, prediction=lambda text: text, number=lambda value: value):
     """Return a result in which the packed predictions are changed, or its numbers: from 0 to 1, and larger costs."""
     if isinstance(value, dict):
         return {key: changed(entry, prediction, number) for key, entry in value.items()}
     if isinstance(value, list):
         return [changed(entry, prediction, number) for entry in value]
-    if isinstance(value, str) and len(value) > 100 and set(value) - set('01'):
+    if is_packed(value):
         return prediction(value)
     is_mark = 0 < value < 1 if isinstance(value, float) else isinstance(value, int) and value > 15
     return number(value) if is_mark else value
@@ -255,7 +260,7 @@ def numbers_in(value, labels):
     if isinstance(value, list):
         inside = [number for part in value for number in numbers_in(part, labels)]
         return [*inside, len(value), *([max(value)] if inside == value and value else [])]
-    if isinstance(value, str) and len(value) > 100 and set(value) - set('01'):
+    if is_packed(value):
         y = labels[len(experiment.unpack(value))]
         return [*experiment.marks(value, y).values(), 1 - y.mean(), len(y)]
     return [value] if isinstance(value, (int, float)) else []

@@ -42,7 +42,7 @@ def select(table, method, updates, **columns):
         table = table[table.view == table.crop]
     columns = USUAL | {'copied': 0 if 'scratch' in method else 9, 'method': method, 'updates': updates} | columns
     columns.setdefault('tested', columns['data'])
-    columns.setdefault('pictures', {'photographs': 1000, 'renders': 150}[columns['data']])
+    columns.setdefault('pictures', {'photographs': 1000, 'renders': 150, 'people': 100}[columns['data']])
     if method.endswith('by SGD'):
         columns.update(method=method.removesuffix(' by SGD'), optimiser='sgd')
     elif updates:
@@ -74,26 +74,27 @@ def summary(groups, scores=('accuracy', 'auroc')):
 
 def by_origin(groups):
     """Return a DataFrame of mean AUROC on all photographs and on those of each origin; `groups` is {name: rows}."""
-    labels, origins = kept('labels-photographs-test'), kept('origins-photographs-test')
-    from_imagenet = np.char.startswith(origins, 'imagenet')
-    parts = {'all': slice(None), 'ImageNet': from_imagenet, 'Food-101': ~from_imagenet}
-    return pd.DataFrame({name: {
-        part: np.mean([metrics.roc_auc_score(labels[where], kept(name)[where]) for name in rows.index])
-        for part, where in parts.items()} for name, rows in groups.items()}).T.round(3)
+    origins = kept('origins-photographs-test')
+    parts = {f'{name} ({np.char.startswith(origins, origin).sum()})': origin
+             for name, origin in (('all', ''), ('ImageNet', 'imagenet'), ('Food-101', 'food-101'))}
+    return pd.DataFrame({name: {part: pairwise(rows, origin).mean() for part, origin in parts.items()}
+                         for name, rows in groups.items()}).T.round(3)
 
 
-def compare(pairs, draws=2000):
+def compare(pairs, origin='', draws=2000):
     """Return a DataFrame of paired comparisons of the AUROC; `pairs` is {name: (rows, rows)}, paired by their seeds.
 
     Columns: the mean difference; as texts, its 95% intervals over seeds (Student's t) and over pictures (bootstrap);
-    p of the paired t-test, corrected for all pairs by Holm's method.
+    p of the paired t-test, corrected for all pairs by Holm's method. Only pictures count whose origin begins with
+    `origin`.
     """
     result = {}
     for name, (one, other) in pairs.items():
-        difference = one.auroc.to_numpy() - other.auroc.to_numpy()
+        won = pairwise(one, origin) - pairwise(other, origin)
+        difference = won.mean(axis=(1, 2))
         mean, half = interval(difference)
         result[name] = {'difference': f'{mean:.3f}', 'seeds': f'{mean - half:.3f} … {mean + half:.3f}',
-                        'pictures': '{:.3f} … {:.3f}'.format(*over_pictures(one, other, draws)),
+                        'pictures': '{:.3f} … {:.3f}'.format(*over_pictures(won.mean(axis=0), draws)),
                         'p': stats.ttest_1samp(difference, 0).pvalue}
     result = pd.DataFrame(result).T
     return result.assign(p=holm(result.p.to_numpy(float)).round(3))
@@ -106,22 +107,22 @@ def holm(p):
     return corrected
 
 
-def pairwise(rows):
-    """Return the matrix (hot dogs, others) of how often, over the rows' networks, the hot dog has the larger log-odds.
+def pairwise(rows, origin=''):
+    """Return for each network (n, positives, negatives) whether the positive has the larger log-odds: 1, a tie 0.5, 0.
 
-    Its mean is the mean AUROC (Mann and Whitney); a tie counts one half.
+    The mean of a matrix is the AUROC (Mann and Whitney). Only pictures count whose origin begins with `origin`.
     """
-    labels = kept(f'labels-{rows.tested.iloc[0]}-{rows.split.iloc[0]}')
-    odds = np.stack([kept(name) for name in rows.index]).astype('float32')
-    difference = odds[:, labels == 1, None] - odds[:, None, labels == 0]
-    return (np.sign(difference).mean(axis=0) + 1) / 2
+    place = f'{rows.tested.iloc[0]}-{rows.split.iloc[0]}'
+    counts = np.char.startswith(kept(f'origins-{place}'), origin)
+    labels, odds = kept(f'labels-{place}')[counts], np.stack([kept(name)[counts] for name in rows.index])
+    return (np.sign(odds[:, labels == 1, None].astype('float32') - odds[:, None, labels == 0]) + 1) / 2
 
 
-def over_pictures(one, other, draws):
-    """Return the 95% bootstrap interval over pictures of the difference of two groups' mean AUROC."""
-    difference, draw = pairwise(one) - pairwise(other), np.random.default_rng(0)
-    hot_dogs, others = (draw.multinomial(n, np.full(n, 1 / n), draws) / n for n in difference.shape)
-    return np.percentile(((hot_dogs @ difference) * others).sum(axis=1), [2.5, 97.5])
+def over_pictures(won, draws):
+    """Return the 95% bootstrap interval over pictures of the mean of a matrix (positives, negatives)."""
+    draw = np.random.default_rng(0)
+    positives, negatives = (draw.multinomial(n, np.full(n, 1 / n), draws) / n for n in won.shape)
+    return np.percentile(((positives @ won) * negatives).sum(axis=1), [2.5, 97.5])
 
 
 def plot_courses(courses, levels=None):

@@ -20,7 +20,6 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -46,7 +45,7 @@ SHORT = 100
 VIEWS = 4  # augmented views of each picture whose features the probe learns from
 TUNING_SEEDS, SEEDS = 2, 5
 CHAPTER = 133  # updates of the chapter's seven epochs on the rendered pictures
-PICTURES = {'photographs': 1000, 'renders': 150}  # training pictures of hot dogs
+PICTURES = {'photographs': 1000, 'renders': 150, 'people': 100}  # training pictures of the positive class
 MIXTURES = (0.25, 0.5, 0.75)  # shares of the tuned weights in WiSE-FT; 0 and 1 are rows of their own
 SECONDS = {CROP: 1.05, SMALL: 0.3}  # of an update on one core with AVX2, by the crop's side
 DEVICE = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
@@ -123,7 +122,9 @@ DEPTHS = tuple(row('fine-tuning', start, 400, copied=copied, crop=SMALL)
     row('from scratch', 1e-3, 400, copied=0, crop=SMALL),)
 FIXED = tuple(Task(Run(data, method, '', PICTURES[data], LAYERS, CROP, CROP, 0.0, 0), 0, True)
               for method in ('source threshold', 'hotdog row') for data in ('renders', 'photographs'))
-PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *CROPS, *SIZES, *DEPTHS, *ABLATION)
+PEOPLE = (probe(data='people'), row('fine-tuning', 1e-4, SHORT, data='people'),
+          row('from scratch', 1e-3, 2 * SHORT, data='people', copied=0, crop=SMALL))
+PLAN = (*MAIN, *CHAPTER_ROWS, *TRANSFER, *METHODS, *CROPS, *SIZES, *DEPTHS, *ABLATION, *PEOPLE)
 
 
 # What is still to do
@@ -254,7 +255,13 @@ def prepare(data, pictures):
 
 @functools.cache
 def split_of(data, split):
-    """Return what `prepare` wrote of a split; the pictures are read when they are used."""
+    """Return what `prepare` wrote of a split; the pictures are read when they are used.
+
+    The set `people` has the photographs with other labels: those of people are 1, and all others, hot dogs too, 0.
+    """
+    if data == 'people':
+        kept = split_of('photographs', split)
+        return {**kept, 'labels': torch.tensor([int(origin == 'imagenet_people') for origin in kept['origins']])}
     return torch.load(CACHE / f'{data}.pt', mmap=True)[split]
 
 
@@ -267,7 +274,7 @@ def on_device(data, split, key):
 @functools.cache
 def fingerprint(data):
     """Return the first digits of a hash over the files that define a data set."""
-    paths = [LIST] if data == 'photographs' else [files.DATA / f'demo_{split}.rec' for split in SPLITS]
+    paths = [files.DATA / f'demo_{split}.rec' for split in SPLITS] if data == 'renders' else [LIST]
     return hashlib.sha256(repr([files.digest(path) for path in paths]).encode()).hexdigest()[:8]
 
 
@@ -399,7 +406,7 @@ def plain_features(data, split):
     return pooled(plain_batches(data, split))
 
 
-@joblib.Memory(CACHE, verbose=0).cache  # all processes need them, for every penalty
+@functools.cache
 def training_features(run):
     """Return the features (VIEWS n, 512) and labels of augmented views of a run's pictures."""
     torch.manual_seed(run.seed)
@@ -466,7 +473,7 @@ def schedule(run, updates):
     """
     def factor(done):
         rise = min(1, (done + 1) / WARM_UP)
-        if run.data == 'photographs':
+        if run.data != 'renders':
             return rise
         return rise * (1 + math.cos(math.pi * max(0, done - WARM_UP) / (updates - WARM_UP))) / 2
     return factor
@@ -504,7 +511,7 @@ def fit(run, net, batches, updates):
         optimiser.step()
         rate.step()
         average.update_parameters(net)
-        yield update, average.module if run.data == 'photographs' else net
+        yield update, average.module if run.data != 'renders' else net
 
 
 def trained(task, rate_of_probe):
@@ -546,15 +553,15 @@ def processor():
 
 
 def parameter_file(run, updates):
-    """Return the file of the parameters that a run had after so many updates."""
-    return CACHE / f'{row_id(run, updates, run.data, "validation")}.pt'
+    """Return the file of the parameters that a run had after so many updates, whatever it is evaluated on."""
+    return CACHE / f'{row_id(run._replace(view=run.crop), updates, run.data, "validation")}.pt'
 
 
 def train(task, rate_of_probe):
     """Train a run; return a line of the table for each validation on the way, with its log-odds."""
     run, lines = task.run, []
     for update, net in trained(task, rate_of_probe):
-        if update == task.updates or update in CURVE and run.data == 'photographs':
+        if update == task.updates or update in CURVE and run.data != 'renders':
             lines.append(line(run, update, run.data, 'validation', log_odds(net, run.data, 'validation', run.view)))
             if update in (SHORT, 150, 200, 400, task.updates):  # where some row of the plan ends
                 with files.replacing(parameter_file(run, update)) as part:
@@ -567,15 +574,14 @@ def tested_on(run):
     return [(run.data, 'test')] + [('photographs', 'test')] * (run.data == 'renders')
 
 
-def test(task):
-    """Return lines of the table for the tests of what a run trained, and of its mixtures with what it began with."""
+def evaluated(task, places):
+    """Return lines of the table for what a run trained; if it is tested, for mixtures with what it began with too."""
     run, net = task.run, new_net(task.run)
-    splits = ([] if task.updates else [(run.data, 'validation')]) + tested_on(run)
     if task.updates:
         net.load_state_dict(torch.load(parameter_file(run, task.updates), map_location=DEVICE))
-    lines = [line(run, task.updates, *place, log_odds(net, *place, run.view)) for place in splits]
-    if run.method == 'hotdog row' and run.data == 'renders' and task.updates:
-        for share, place in itertools.product(MIXTURES, [(run.data, 'validation'), *splits]):
+    lines = [line(run, task.updates, *place, log_odds(net, *place, run.view)) for place in places]
+    if run.method == 'hotdog row' and task.updates and task.test:
+        for share, place in itertools.product(MIXTURES, [(run.data, 'validation'), *tested_on(run)]):
             mixed = new_net(run)
             with torch.no_grad():
                 for value, end in zip(mixed.parameters(), net.parameters()):
@@ -602,9 +608,10 @@ def measure(task, rate_of_probe=None):
     torch.backends.cudnn.benchmark = True
     if task.run.method in ('probe', 'source threshold'):
         return without_updates(task)
-    if task.test and (not task.updates or parameter_file(task.run, task.updates).exists()):
-        return test(task)
-    return train(task, rate_of_probe) + (test(task) if task.test else [])
+    is_trained = not task.updates or parameter_file(task.run, task.updates).exists()
+    lines = [] if is_trained else train(task, rate_of_probe)
+    places = [(task.run.data, 'validation')] * is_trained + tested_on(task.run) * task.test
+    return lines + evaluated(task, places)
 
 
 # The table
@@ -676,7 +683,7 @@ def main():
     if options.plan:
         return print_plan(read().auroc.to_dict())
     try:
-        for data in PICTURES:
+        for data in ('photographs', 'renders'):
             if not (CACHE / f'{data}.pt').exists():
                 prepare(data, rendered() if data == 'renders' else listed(options.photos))
         complete(options.jobs)

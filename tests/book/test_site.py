@@ -15,11 +15,9 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
 
 from book import notebooks
 
-CHROMIUM = shutil.which('chromium')
 TOC = re.findall(r'^(?:chapter_fine_tuning/)?\w+$', (notebooks.ROOT / 'index.md').read_text(), re.MULTILINE)
 NAMES = [f'{name}{{}}.html' for name in ('index', *TOC)]
 PAGES = [*(name.format('') for name in NAMES), *(f'en/{name.format("_en")}' for name in NAMES), 'search.html',
@@ -69,33 +67,9 @@ def site(tmp_path_factory):
     return folder / '_build/html'
 
 
-@pytest.fixture(scope='module')
-def browser():
-    if not CHROMIUM:
-        pytest.skip('Chromium is not installed (Debian: apt-get install chromium)')
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
-
-
 @pytest.fixture
-def tab(browser):
-    """Open a tab that notes in `faults` and `files` what its page requests and complains about."""
-    context = browser.new_context(viewport={'width': 1280, 'height': 800}, color_scheme='light')
-    page = context.new_page()
-    page.faults, page.files = [], []
-
-    def request(event):
-        if event.url.startswith('file:'):
-            page.files.append(unquote(urlsplit(event.url).path))
-        elif not event.url.startswith(('data:', 'blob:')):
-            page.faults.append(f'requests {event.url}')
-
-    page.on('request', request)
-    page.on('requestfailed', lambda event: page.faults.append(f'misses {event.url}'))
-    page.on('console', lambda event: event.type in ('error', 'warning') and page.faults.append(f'says {event.text}'))
-    page.on('pageerror', lambda event: page.faults.append(f'fails with {event}'))
-    yield page
-    context.close()
+def tab(open_tab):
+    return open_tab(viewport={'width': 1280, 'height': 800}, color_scheme='light')
 
 
 def visit(tab, file):

@@ -9,7 +9,6 @@ import onnxruntime
 import pandas as pd
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -136,27 +135,19 @@ def data_folder(data):
     return data.train.parents[1].with_name('我的 照片')
 
 
-def test_the_one_file_answers_as_mxnet_does_without_a_request(data, folder):
+def test_the_one_file_answers_as_mxnet_does_without_a_request(data, folder, open_tab):
     files = [data_folder(data) / name for name in datasets.used(data).file[:10]]
-    requests, faults = [], []
-    if not shutil.which('chromium'):
-        pytest.skip('Chromium is not installed (Debian: apt-get install chromium)')
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which('chromium'), args=['--no-sandbox'])
-        tab = browser.new_page(locale='en')
-        tab.on('request', lambda request: requests.append(request.url))
-        tab.on('console', lambda message: faults.append(message.text))
-        tab.on('pageerror', lambda error: faults.append(str(error)))
-        tab.goto((folder / 'classifier.html').as_uri())
-        tab.locator('input[type=file]').set_input_files(files)
-        tab.wait_for_function('() => Try.state.seen.length === 10')
-        answers = tab.evaluate('() => Try.state.seen.map(seen => '
-                               'Network.classify(seen.averaged, Try.state.heads.book).probabilities).reverse()')
-        names = tab.locator('.try-bars dt').all_text_contents()
-        assert 'Red places speak for' in tab.locator('figcaption').text_content()
+    tab = open_tab(locale='en')
+    tab.goto((folder / 'classifier.html').as_uri())
+    tab.locator('input[type=file]').set_input_files(files)
+    tab.wait_for_function('() => Try.state.seen.length === 10')
+    answers = tab.evaluate('() => Try.state.seen.map(seen => '
+                           'Network.classify(seen.averaged, Try.state.heads.book).probabilities).reverse()')
+    names = tab.locator('.try-bars dt').all_text_contents()
+    assert 'Red places speak for' in tab.locator('figcaption').text_content()
     expected = classifier.load(folder).probabilities([classifier.read(file) for file in files])
     assert np.abs(np.array(answers) - expected).max() <= 0.01 and names == data.classes
-    assert len(requests) == 1 and faults == []
+    assert tab.files == [str(folder / 'classifier.html')] and tab.faults == []
 
 
 def test_the_activation_map_adds_up(data, folder):

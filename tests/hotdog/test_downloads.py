@@ -70,9 +70,8 @@ def test_every_entry_of_the_registry_has_a_hash_and_an_address():
         assert len(checksum.removeprefix('sha1:')) == 40 and shipped.get_url(name).startswith('http')
 
 
-@pytest.mark.parametrize('answer, reason', [
-    ((404, b'gone', 4), '404'), ((503, b'', 0), '503'), ((200, LOGIN, len(LOGIN)), 'hash'),
-    ((200, CONTENT[:50_000], len(CONTENT)), 'Incomplete'), ((200, CONTENT[:50_000], None), 'hash')])
+@pytest.mark.parametrize('answer, reason', [((404, b'gone', 4), '404'), ((200, LOGIN, len(LOGIN)), 'hash'),
+                                            ((200, CONTENT[:50_000], len(CONTENT)), 'Incomplete')])
 def test_a_failed_download_is_tried_three_times_and_leaves_nothing(server, registry, answer, reason):
     server.answers = [answer]
     with pytest.raises(ConnectionError) as caught:
@@ -91,15 +90,6 @@ def test_a_file_that_is_there_needs_no_network_and_a_damaged_one_is_fetched_agai
     assert downloads.fetch('data.rec').read_bytes() == CONTENT and server.asked == []
     (registry.path / 'data.rec').write_bytes(CONTENT[:-1] + b'x')
     assert downloads.fetch('data.rec').read_bytes() == CONTENT and server.asked == ['/data.rec']
-
-
-def test_a_full_disk_is_said_in_one_sentence(registry, monkeypatch):
-    def write(*_):
-        raise OSError(28, 'No space left on device')
-    monkeypatch.setattr(pooch.HTTPDownloader, '__call__', write)
-    with pytest.raises(ConnectionError, match='data.rec cannot be downloaded .*No space left on device'):
-        downloads.fetch('data.rec')
-    assert list(registry.path.iterdir()) == []
 
 
 def test_the_model_zoo_packs_its_networks(server, registry, monkeypatch):

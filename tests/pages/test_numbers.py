@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 import utils
+from assignments import experiment
 from book import notebooks, variants
 from hotdog import evidence, imagenet, photographs
 
@@ -106,6 +107,7 @@ def test_a_number_without_source_is_noticed():
 def test_imagenet():
     names = utils.class_names()
     assert len(names) == 1000 and names[713] == 'photocopier' and names[934] == 'hotdog'
+    assert not {'person', 'people', 'man', 'woman', 'human'} & set(names)
 
 
 def test_squeezenet():
@@ -144,6 +146,7 @@ def test_errors_at_two_thresholds():
     table = re.findall(r'^0\.\d+ +[\d.]+ +([\d.]+) +([\d.]+) +[\d.]+$', outputs('prediction'), re.MULTILINE)
     errors = [(60 * float(recall) * (1 / float(precision) - 1), 60 - 60 * float(recall)) for precision, recall in table]
     assert [tuple(map(round, pair)) for pair in errors] == [(17, 2), (6, 7)]
+    assert [round(alarms + 6 * misses) for alarms, misses in errors] == [29, 48]
 
 
 def test_marks_of_training(marks_of_training):
@@ -154,9 +157,14 @@ def test_marks_of_training(marks_of_training):
     assert (round(source['auroc'], 2), source['balanced_accuracy']) == (0.95, 0.892)
     assert scratch['auroc'] < source['auroc'] < min(tuned['auroc'], frozen['auroc'])
     assert tuned['auroc'] - source['auroc'] < (source['auroc'] - scratch['auroc']) / 3
-    assert [round(net['auroc'] - source['auroc'], 3) for net in (tuned, frozen)] == [0.031, 0.015]
+    assert [round(net['auroc'] - source['auroc'], 3) for net in (tuned, frozen)] == [0.031, 0.019]
     assert all(0.15 < net['auroc'] - scratch['auroc'] < 0.25 for net in (tuned, frozen))
-    assert round((frozen['accuracy'] - tuned['accuracy']) * COUNTS['test'].sum()) == 3
+    assert round((tuned['accuracy'] - frozen['accuracy']) * COUNTS['test'].sum()) == 1
+    assert tuned['balanced_accuracy'] > frozen['balanced_accuracy']
+    renders = partial(evidence.select, evidence.read(), data='renders')
+    *means, lowest = (renders(*group).auroc.mean() for group in (
+        ('probe', 0), ('fine-tuning by SGD', 133), ('from scratch', 133)))
+    assert [round(mean - lowest, 2) for mean in means] == [0.14, 0.15]
     assert scratch['accuracy'] < always['accuracy'] == 0.75
 
 
@@ -183,6 +191,19 @@ def test_from_scratch_with_other_initial_values():
         utils.fit(net, utils.demo_set(), 0.001, optimizer='adam')
         found.append(utils.evaluate(utils.RecordIter(utils.demo_set().test), net)['auroc'])
     assert np.allclose([min(found), max(found)], [0.810, 0.838], atol=0.02)  # as processors vary
+
+
+@pytest.mark.long
+def test_the_rate_of_frozen_features():
+    data, source, found = utils.demo_set(), utils.pretrained_net(), {}
+    for rate in (0.001, 0.003, 0.01, 0.03):
+        utils.seed(0)
+        net = utils.new_net(2)
+        experiment.copy_features(net, source)
+        net.output.initialize(mx.init.Normal(0.01))
+        net.features.collect_params().setattr('grad_req', 'null')
+        found[rate] = utils.fit(net, data, rate, momentum=0.9)['auroc'][-1]
+    assert max(found, key=found.get) == 0.003
 
 
 def test_times_of_training():
@@ -254,7 +275,14 @@ def test_claims_of_the_page_evidence():
     on_the_way = evidence.course(evidence.read(), scratch).mean(axis=1).round(3)
     assert list(on_the_way[[2000, 3000]]) == [0.917, 0.924]
     early = [tests('from scratch', 400, **view).auroc.mean() for view in ({}, {'view': 224})]
-    assert round(early[0] - early[1], 3) == 0.023
+    assert round(early[0] - early[1], 3) == 0.023 and early[0] < auroc[300, 'from scratch']
+    tuned = [tests('fine-tuning', 400, crop=crop).auroc.mean() for crop in (224, 128)]
+    assert round(tuned[0] - tuned[1], 3) == 0.013 and round(tuned[1] - scratch.auroc.mean(), 3) == 0.044
+    people = [tests(method, k, data='people').auroc.mean() for method, k in (('probe', 0), ('from scratch', 200))]
+    assert [round(100 * (1 - value), 1) for value in people] == [0.5, 4.5]
+    assert [round(value, 3) for value in people] == [0.995, 0.955]
+    assert round(people[0] - people[1], 3) == 0.040 and round(
+        auroc[100, 'probe'] - auroc[100, 'from scratch'], 3) == 0.134
     widths = [evidence.interval(tests(method, k, pictures=10).auroc)[1]
               for method, k in (('probe', 0), ('fine-tuning', 100), ('from scratch', 200))]
     assert [round(width, 2) for width in (min(widths), max(widths))] == [0.08, 0.1]

@@ -18,7 +18,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from mxnet import nd
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from sklearn.linear_model import LogisticRegression
 
 from book import browser
@@ -27,7 +26,6 @@ from hotdog import batches, classifier, datasets, files, photographs, records, w
 ROOT = Path(__file__).parents[2]
 PHOTOS = ROOT.parent / 'shared' / 'photos' / 'hotdog_2000' / 'test'
 PAGES = [ROOT / 'chapter_fine_tuning' / name for name in ('try.md', 'try_en.md')]
-CHROMIUM = shutil.which('chromium')
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
           "font-src 'self'; form-action 'self'; base-uri 'self'")  # no less strict than the site's
 PAGE = """<!doctype html><html lang="{lang}"><head><meta charset="utf-8">
@@ -63,32 +61,20 @@ def address(tmp_path_factory):
     server.shutdown()
 
 
-@pytest.fixture(scope='module')
-def chromium():
-    if not CHROMIUM:
-        pytest.skip('Chromium is not installed (Debian: apt-get install chromium)')
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[
-            '--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'])
-
-
 @pytest.fixture
-def open_page(chromium, address):
+def open_page(open_tab, address):
     """Return a function that opens the page by a scheme in a language; afterwards nothing may have gone wrong."""
-    context, faults = chromium.new_context(viewport={'width': 1000, 'height': 900}), []
+    tabs = []
 
     def opened(scheme='file', lang='en'):
-        tab = context.new_page()
-        tab.on('request', lambda event: faults.append(event.url) if not event.url.startswith(
-            (address[scheme], 'data:', 'blob:')) else None)
-        tab.on('console', lambda event: faults.append(event.text) if event.type in ('error', 'warning') else None)
-        tab.on('pageerror', lambda event: faults.append(str(event)))
-        tab.goto(f'{address[scheme]}/{lang}.html')
-        return tab
+        tabs.append(open_tab((address['http'],), viewport={'width': 1000, 'height': 900}))
+        tabs[-1].goto(f'{address[scheme]}/{lang}.html')
+        return tabs[-1]
 
     yield opened
-    context.close()
-    assert faults == []
+    folder = address['file'].removeprefix('file://')
+    assert [fault for tab in tabs for fault in tab.faults] == []
+    assert all(file.startswith(folder) for tab in tabs for file in tab.files)
 
 
 def wait(tab, condition, seconds=60):

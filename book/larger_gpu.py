@@ -3,6 +3,7 @@
 It needs PyTorch, torchvision and the demo pictures, no network and no weights: for speed, random ones serve. All
 numbers of the file are from one run; each is the median of several stretches, with the slowest and the fastest.
 """
+import itertools
 import json
 import os
 import statistics
@@ -22,7 +23,8 @@ from book.worker_pytorch import RECORDS, read_records
 
 DEVICE = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 FORMATS, LAYOUTS = ('float32', 'TF32', 'bfloat16'), ('contiguous', 'channels_last')
-BATCHES = (128, 32, 512)  # the first is that of all but the first table
+SETTINGS = (('resnet18', 128), ('squeezenet1_1', 32), ('squeezenet1_1', 512))  # of the first table
+SIZE = 128  # pictures of a batch in the second
 STRETCH, REPEATS = 0.12, 3  # seconds of a stretch, and how many there are
 AUGMENT = v2.Compose([v2.RandomResizedCrop(224, scale=(0.35, 1)), v2.RandomHorizontalFlip(),
                       v2.ColorJitter(0.25, 0.25, 0.35)])
@@ -88,13 +90,8 @@ def batch_of(size, layout):
 
 def computing():
     """Return {setting: rates} of training on a batch that lies on the GPU: size, number format and layout."""
-    first, *others = BATCHES
-    settings = [(name, size, number_format, layout) for name, sizes in
-                (('squeezenet1_1', [first]), ('resnet18', [first]), ('squeezenet1_1', others))
-                for size in sizes for number_format in FORMATS for layout in LAYOUTS]
-    settings += [('resnet18', size, 'bfloat16', 'channels_last') for size in others]
     rates = {}
-    for name, size, number_format, layout in settings:
+    for (name, size), number_format, layout in itertools.product(SETTINGS, FORMATS, LAYOUTS):
         update, batch = trainer(name, number_format, layout), batch_of(size, layout)
         rates[f'{name}, {size}, {number_format}, {layout}'] = rate(partial(update, *batch), size)
     return rates
@@ -152,7 +149,7 @@ def views(pictures, size=224):
 
 def reading():
     """Return {what: rates} of reading with a number of workers, copying, computing, and everything together."""
-    size, samples, rates = BATCHES[0], read_records(RECORDS), {}
+    size, samples, rates = SIZE, read_records(RECORDS), {}
     update, batch = trainer('squeezenet1_1', 'bfloat16', 'channels_last'), batch_of(size, 'channels_last')
     rates['computing alone'] = rate(lambda: update(*batch), size)
     copied = torch.randint(256, (size, 3, 224, 224), dtype=torch.uint8)

@@ -66,10 +66,10 @@ def test_what_the_page_says_of_costs():
     for framework, table in rates.items():
         lows, highs = zip(*(costs[framework][what]['range'] for what in ('computing', 'all together')))
         assert max(lows) < min(highs), framework
-    halves = [costs['PyTorch'][f'{what}, bfloat16']['range'] for what in ('all together', 'computing')]
-    assert halves[0][1] < halves[1][0]
         assert table['computing, batch size 128'] < table['computing'], framework
         assert table['output layer only, cached features'] > 3 * table['output layer only']
+    halves = [costs['PyTorch'][f'{what}, bfloat16']['range'] for what in ('all together', 'computing')]
+    assert halves[0][1] < halves[1][0]
     mxnet, pytorch = rates['MXNet'], rates['PyTorch']
     assert mxnet['computing'] > mxnet['computing, not hybridized']
     assert pytorch['computing'] > pytorch['computing, not channels_last']
@@ -82,22 +82,16 @@ def test_what_the_page_says_of_costs():
 
 
 def test_what_the_page_says_of_processes():
-    rows = stored('processes')
-    assert {(row['framework'], row['workers']) for row in rows} == {(f, w) for f in larger.PYTHON for w in (1, 2, 4)}
-    rates = {(row['framework'], row['network'], row['workers'], row['apart']): row['rate'] for row in rows}
-    ranges = {tuple(row[name] for name in ('framework', 'network', 'workers', 'apart')): row['range'] for row in rows}
+    rates, ranges = ({tuple(row[name] for name in ('framework', 'network', 'workers', 'apart')): row[column]
+                      for row in stored('processes')} for column in ('rate', 'range'))
     pairs = [key for key in rates if key[2] > 1 and not key[3]]
     faster = [key for key in pairs if rates[key] > rates[*key[:3], True]]
     assert len(pairs) == 6 and faster == [('PyTorch', 'squeezenet1_1', 2, False)]
     for key in pairs:
-        assert (ranges[key][1] < ranges[*key[:3], True][0]) == (key[1] == 'resnet18')
-        assert key[1] != 'resnet18' or rates[key] > 0.9 * rates[*key[:3], True]
+        assert (ranges[key][1] < ranges[*key[:3], True][0]) == key[1].startswith('resnet18')
+        assert key[1] == 'squeezenet1_1' or rates[key] > 0.9 * rates[*key[:3], True]
     for framework in larger.PYTHON:
-        chosen = {(row['network'], row['workers'], row['apart']): row['rate'] for row in rows
-                  if row['framework'] == framework}
-        for network, workers, _ in chosen:
-            assert workers < 2 or chosen[network, workers, False] < 1.1 * chosen[network, workers, True]
-        assert chosen['squeezenet1_1', 4, False] / chosen['squeezenet1_1', 1, False] / 4 <= 0.55
+        assert rates[framework, 'squeezenet1_1', 4, False] / rates[framework, 'squeezenet1_1', 1, False] / 4 <= 0.55
 
 
 def test_what_the_page_says_of_killed_workers():

@@ -121,7 +121,7 @@ def show_history(history):
 
 
 def show_activation(model, pictures):
-    """Plot pictures (256 or more pixels high and wide) with the activation map of a classifier over their middle.
+    """Plot pictures (256 or more pixels high and wide) in grey with the activation map of a classifier over them.
 
     Red speaks for the predicted class, blue for the next; the title names both.
     """
@@ -129,7 +129,7 @@ def show_activation(model, pictures):
     _, axes = plt.subplots(1, len(crops), figsize=(9, 9 / len(crops) * 1.2), squeeze=False)
     for axis, crop, (first, second, activation) in zip(axes.flat, crops, model.activations(crops)):
         largest = abs(activation).max()
-        axis.imshow(crop)
+        axis.imshow(crop.mean(axis=2), cmap='gray')
         axis.imshow(activation, cmap='RdBu_r', vmin=-largest, vmax=largest, alpha=0.5, extent=classifier.MAP)
         axis.set(xlim=(0, 224), ylim=(224, 0))
         axis.set_title(f'{first} / {second}', fontsize=8)

@@ -84,7 +84,7 @@ def by_origin(groups):
 def compare(pairs, origin='', draws=2000):
     """Return a DataFrame of paired comparisons of the AUROC; `pairs` is {name: (rows, rows)}, paired by their seeds.
 
-    Columns: the mean difference; as texts, its 95% intervals over seeds (Student's t) and over pictures (bootstrap);
+    Columns, as texts: the mean difference, its 95% intervals over seeds (Student's t) and over pictures (bootstrap),
     p of the paired t-test, corrected for all pairs by Holm's method. Only pictures count whose origin begins with
     `origin`.
     """
@@ -97,7 +97,7 @@ def compare(pairs, origin='', draws=2000):
                         'pictures': '{:.3f} … {:.3f}'.format(*over_pictures(won.mean(axis=0), draws)),
                         'p': stats.ttest_1samp(difference, 0).pvalue}
     result = pd.DataFrame(result).T
-    return result.assign(p=holm(result.p.to_numpy(float)).round(3))
+    return result.assign(p=[f'{p:.3f}' for p in holm(result.p.to_numpy(float))])
 
 
 def holm(p):
@@ -132,7 +132,7 @@ def plot_courses(courses, levels=None):
         drawn, = axis.plot(values.index, values.mean(axis=1), label=name)
         axis.fill_between(values.index, values.min(axis=1), values.max(axis=1), color=drawn.get_color(), alpha=0.2)
     for place, (name, level) in enumerate((levels or {}).items()):
-        axis.axhline(level, color='gray', linestyle=('--', ':')[place % 2], label=name)
+        axis.axhline(level, color=f'C{len(courses) + place}', linestyle=('--', ':')[place % 2], label=name)
     axis.set(xscale='log', xlabel='updates', ylabel='validation AUROC')
     axis.legend()
 

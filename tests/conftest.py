@@ -20,7 +20,8 @@ def chromium():
 def open_tab(chromium):
     """Return a function that opens a tab, which notes in `files` and `faults` what it requests and complains about.
 
-    Requests of what lies on the disk, in the page itself or below the addresses `allowed` are no faults.
+    What lies in the page itself or below the addresses `allowed` is not noted; what lies elsewhere on the disk is no
+    fault, but a file.
     """
     contexts = []
 
@@ -30,9 +31,11 @@ def open_tab(chromium):
         tab.faults, tab.files = [], []
 
         def request(event):
+            if event.url.startswith(('data:', 'blob:', *allowed)):
+                return
             if event.url.startswith('file:'):
                 tab.files.append(unquote(urlsplit(event.url).path))
-            elif not event.url.startswith(('data:', 'blob:', *allowed)):
+            else:
                 tab.faults.append(f'requests {event.url}')
 
         tab.on('request', request)

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import utils
-from assignments import experiment
+from assignments.experiment import copy_features
 from book import notebooks, variants
 from hotdog import evidence, imagenet, photographs
 
@@ -200,7 +200,7 @@ def test_the_rate_of_frozen_features():
     for rate in (0.001, 0.003, 0.01, 0.03):
         utils.seed(0)
         net = utils.new_net(2)
-        experiment.copy_features(net, source)
+        copy_features(net, source)
         net.output.initialize(mx.init.Normal(0.01))
         net.features.collect_params().setattr('grad_req', 'null')
         found[rate] = utils.fit(net, data, rate, momentum=0.9)['auroc'][-1]

@@ -15,7 +15,7 @@ exec 9< requirements.lock
 flock 9  # a second make waits, and finds the stamp
 if [ -e "$1" ]; then exit; fi
 libraries='libgomp1 libquadmath0'  # mxnet needs them, and a bare Debian lacks them
-if ! dpkg -s $libraries > /dev/null 2>&1 && ! ldconfig -p | grep -q libquadmath.so.0; then
+if ! dpkg -s $libraries > /dev/null 2>&1 && ! ldconfig -p | grep libquadmath.so.0 > /dev/null; then  # -q breaks the pipe
     [ "$(id -u)" = 0 ] || fail "mxnet needs two system libraries, please type: sudo apt-get install $libraries"
     apt-get update -qq
     apt-get install -qq --no-install-recommends $libraries

@@ -23,6 +23,8 @@ TEX_FAULTS := Missing character|(Citation|[Rr]eference).*undefined|multiply.defi
 PINS := sed -n 's/^ *- \(.*==[^ ]*\).*/\1/p'
 COMPILE := .venv/bin/uv pip compile - --generate-hashes --no-annotate --quiet --python-version 3.11 \
     --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) --output-file
+# keep the memory of a batch for the next, in large pages: a fifth faster in PyTorch on a CPU, with the same values
+MALLOC := glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=100000000000:glibc.malloc.hugetlb=1
 FORCE_OPTION := $(if $(FORCE),--force)
 export PYTHONWARNINGS := ignore:pkg_resources is deprecated
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -96,7 +98,7 @@ lock: $(STAMP)  ## compile the pins of environment*.yml and build.yml into the l
 	$(PINS) environment_pytorch.yml | $(COMPILE) requirements_pytorch.lock --universal > /dev/null
 
 evidence: $(PYTORCH)  ## measure what pretraining buys (hours, or minutes on a GPU; goes on where it was stopped); PHOTOS=clone
-	.venv-pytorch/bin/python -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
+	GLIBC_TUNABLES=$(MALLOC) .venv-pytorch/bin/python -m hotdog.studies $(if $(PHOTOS),--photos "$(PHOTOS)")
 
 demo-data: $(STAMP)  ## render the demo data set anew (hours)
 	test -e renderer/.venv/bin/python || $(PYTHON) -m venv renderer/.venv

@@ -19,15 +19,14 @@ from torch.utils.data import DataLoader
 from torchvision import io, models
 from torchvision.transforms import v2
 
-from book.worker_pytorch import RECORDS, read_records
+from book.worker_pytorch import VIEW, read_records
 
 DEVICE = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 FORMATS, LAYOUTS = ('float32', 'TF32', 'bfloat16'), ('contiguous', 'channels_last')
 SETTINGS = (('resnet18', 128), ('squeezenet1_1', 32), ('squeezenet1_1', 512))  # of the first table
 SIZE = 128  # pictures of a batch in the second
 STRETCH, REPEATS = 0.12, 3  # seconds of a stretch, and how many there are
-AUGMENT = v2.Compose([v2.RandomResizedCrop(224, scale=(0.35, 1)), v2.RandomHorizontalFlip(),
-                      v2.ColorJitter(0.25, 0.25, 0.35)])
+AUGMENT = v2.Compose(VIEW)
 
 
 def stretch(step, count):
@@ -149,7 +148,7 @@ def views(pictures, size=224):
 
 def reading():
     """Return {what: rates} of reading with a number of workers, copying, computing, and everything together."""
-    size, samples, rates = SIZE, read_records(RECORDS), {}
+    size, samples, rates = SIZE, read_records(), {}
     update, batch = trainer('squeezenet1_1', 'bfloat16', 'channels_last'), batch_of(size, 'channels_last')
     rates['computing alone'] = rate(lambda: update(*batch), size)
     copied = torch.randint(256, (size, 3, 224, 224), dtype=torch.uint8)

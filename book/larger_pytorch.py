@@ -6,13 +6,11 @@ from torchvision import io
 from torchvision.transforms import v2
 
 from book.larger import SIZE, serve, stretch
-from book.worker_pytorch import PLAIN, RECORDS, network, read_records
+from book.worker_pytorch import PLAIN, VIEW, network, read_records
 from hotdog import weights
 
 # the augmentation of the page `pytorch`
-AUGMENT = v2.Compose([v2.RandomResizedCrop(224, scale=(0.35, 1)), v2.RandomHorizontalFlip(),
-                      v2.ColorJitter(0.25, 0.25, 0.35), v2.ToDtype(torch.float32, scale=True),
-                      v2.Normalize(weights.MEAN, weights.STD)])
+AUGMENT = v2.Compose([*VIEW, v2.ToDtype(torch.float32, scale=True), v2.Normalize(weights.MEAN, weights.STD)])
 
 
 def updater(net, bfloat16=False):
@@ -38,7 +36,7 @@ def collate(samples):
 def flowing(step, workers):
     """Return a measurement of `step(x, y)` on batches as they are read; what lay ready before it does not count."""
     def measure():
-        samples = 20 * read_records(RECORDS)
+        samples = 20 * read_records()
         loader = DataLoader(samples, SIZE, shuffle=True, num_workers=workers, collate_fn=collate)
         batches = iter(loader)
         for _ in range(1 + 2 * workers):
@@ -49,7 +47,7 @@ def flowing(step, workers):
 
 def variants():
     """Return {name: function that measures pictures a second}."""
-    samples = read_records(RECORDS)[:4 * SIZE]
+    samples = read_records()[:4 * SIZE]
     x, y = default_collate([(PLAIN(io.decode_image(jpeg)), label) for jpeg, label in samples])
     batch = {size: (x[:size].contiguous(memory_format=torch.channels_last), y[:size])
              for size in (SIZE // 4, SIZE, 4 * SIZE)}

@@ -7,29 +7,22 @@ starts two workers on this machine; without torchrun, the process trains alone. 
 """
 import os
 import time
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import distributed, nn
 from torchvision import io, models
 from torchvision.transforms import v2
 
 from book.larger import RESNET, work
-from hotdog import weights
+from hotdog import files, weights
 
-RECORDS = Path(__file__).resolve().parents[1] / 'data' / 'demo_train.rec'
+VIEW = [v2.RandomResizedCrop(224, scale=(0.35, 1)), v2.RandomHorizontalFlip(), v2.ColorJitter(0.25, 0.25, 0.35)]
 PLAIN = v2.Compose([v2.CenterCrop(224), v2.ToDtype(torch.float32, scale=True), v2.Normalize(weights.MEAN, weights.STD)])
 
 
-def read_records(file):
-    """Return the JPEG files (a list of uint8 tensors) and labels of a RecordIO file, as on the page `pytorch`."""
-    words, samples = np.fromfile(file, 'uint32'), []
-    while len(words):
-        length, label = int(words[1]), words[3:4].view('float32')[0]
-        samples.append((torch.from_numpy(words[8:].view('uint8')[:length - 24].copy()), int(label)))
-        words = words[2 + (length + 3) // 4:]
-    return samples
+def read_records():
+    """Return the JPEG files (uint8 tensors) of the training pictures with their labels, a list of pairs."""
+    return [(torch.from_numpy(jpeg.copy()), label) for jpeg, label in files.records(files.DATA / 'demo_train.rec')]
 
 
 def network(name):
@@ -45,7 +38,7 @@ def network(name):
 
 def batches(size, rank, workers):
     """Yield (step, pictures, labels) of a worker: blocks of `size` pictures go to the workers in turn."""
-    samples = read_records(RECORDS)
+    samples = read_records()
     for step, start in enumerate(range(rank * size, len(samples) - size + 1, workers * size)):
         pictures, labels = zip(*samples[start:start + size])
         yield step, torch.stack([PLAIN(io.decode_image(jpeg)) for jpeg in pictures]), torch.tensor(labels)

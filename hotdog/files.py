@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
+import numpy as np
 
 DATA = Path(__file__).resolve().parents[1] / 'data'
 CACHE = DATA / 'cache'  # what the notebooks write
@@ -45,6 +46,15 @@ def digest(path):
     """Return the SHA-256 of a file's content, 64 hexadecimal digits."""
     with open(path, 'rb') as file:
         return hashlib.file_digest(file, 'sha256').hexdigest()
+
+
+def records(path):
+    """Yield the encoded picture (n,), uint8, and the label (int) of each record of a RecordIO file, without MXNet."""
+    words = np.fromfile(path, 'uint32')
+    while len(words):  # magic number, length, flag, label, two numbers, the picture, padding
+        length, label = int(words[1]), int(words[3:4].view('float32')[0])
+        yield words[8:].view('uint8')[:length - 24], label
+        words = words[2 + (length + 3) // 4:]
 
 
 def write_checksums(folder):

@@ -220,12 +220,8 @@ def listed(folder):
 def rendered():
     """Yield split, label, origin and picture of the demo set, whose RecordIO files hold JPEGs."""
     for split in SPLITS:
-        words = np.fromfile(files.DATA / f'demo_{split}.rec', 'uint32')
-        while len(words):  # magic number, length, flag, label, two numbers, JPEG
-            length, label = int(words[1]), int(words[3:4].view('float32')[0])
-            jpeg = words[8:].view('uint8')[:length - 24]
+        for jpeg, label in files.records(files.DATA / f'demo_{split}.rec'):
             yield split, label, 'render', io.decode_image(torch.from_numpy(jpeg))
-            words = words[2 + (length + 3) // 4:]
 
 
 def prepare(data, pictures):

@@ -9,7 +9,7 @@ from mxnet import recordio
 from PIL import Image
 
 import utils
-from hotdog import records
+from hotdog import files, records
 
 DEMO = utils.DATA / 'demo_validation.rec'
 
@@ -29,6 +29,10 @@ def test_what_is_written_is_read_by_mxnet(tmp_path):
     assert list(records.samples(tmp_path / 'a.rec')) == samples
     assert records.labels(tmp_path / 'a.rec').tolist() == [label for label, _ in samples]
     assert len(records.pictures(tmp_path / 'a.rec')) == 5 and len(records.pictures(tmp_path / 'a.rec', 2)) == 2
+
+
+def test_records_are_read_without_mxnet_as_with_it():
+    assert [(label, jpeg.tobytes()) for jpeg, label in files.records(DEMO)] == list(records.samples(DEMO))
 
 
 def test_a_full_disk_is_an_os_error(tmp_path):

@@ -11,8 +11,8 @@ MEAN, STD = 255 * weights.MEAN, 255 * weights.STD  # of the pixels that the sour
 class RecordIter:
     """Iterate over a RecordIO file in batches: float32 data (n, 3, 224, 224), normalised, and labels (n,).
 
-    With `augment`, pictures are shuffled, and at random cropped, scaled by 0.75 to 1.5, mirrored, and changed in
-    brightness, contrast and colour; the same on every run.
+    With `augment`, pictures are shuffled, and at random cropped, scaled by 0.875 to 1.5 (MXNet enlarges what is
+    smaller than the crop), mirrored, and changed in brightness, contrast and colour; the same on every run.
     `mx.io.ImageRecordIter` either fills the last batch from the next epoch's pictures, which that epoch then lacks, or
     with left-overs that it does not mark: here the last batch is cut to its real pictures.
     """

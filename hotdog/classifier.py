@@ -25,6 +25,7 @@ FROZEN = 26  # parameters of the first convolution and the first four Fire modul
 PIECES, MOST, PATIENCE = (20, 50), 8, 2  # updates between validations; validations, and those without improvement
 WARM_UP, LATE, BATCH = 10, 3, 32  # updates; the mean is over a third of them or so; pictures
 MAP = (7.5, 215.5, 215.5, 7.5)  # left, right, bottom, top of the 13 x 13 positions in the picture, each 16 wide
+STATIC = {'static_alloc': True, 'static_shape': True}  # a quarter faster in predicting
 PARAMETERS, DESCRIPTION = 'model.params', 'model.json'
 
 
@@ -89,7 +90,7 @@ def load(folder=None):
 def _from_file(path, classes, description):
     net = imagenet.target_network('squeezenet1_1', len(classes))
     net.load_parameters(str(path))
-    net.hybridize()
+    net.hybridize(**STATIC)
     return Classifier(net, classes, description)
 
 
@@ -99,7 +100,7 @@ def features(data, ctx=mx.cpu(), views=VIEWS):
     With them, 'views' has those of `views` augmented views of all training pictures, unless that is 0.
     """
     net = imagenet.pretrained('squeezenet1_1', ctx)
-    net.features.hybridize()
+    net.features.hybridize(**STATIC)
 
     def pooled(file, name, passes=1, augment=False):
         batches = itertools.chain.from_iterable(itertools.repeat(RecordIter(file, 40, augment), passes))
@@ -138,7 +139,7 @@ def with_arrays(arrays, ctx=mx.cpu()):
         parameter.shape = array.shape
         parameter.initialize(ctx=ctx)
         parameter.set_data(nd.array(array))
-    net.hybridize()
+    net.hybridize(**STATIC)
     return net
 
 

@@ -20,7 +20,8 @@ import pytest
 import utils
 from assignments.experiment import copy_features
 from book import notebooks, variants
-from hotdog import evidence, imagenet, photographs
+from hotdog import evidence, imagenet, photographs, training
+from hotdog.batches import RecordIter
 
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
 FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
@@ -146,8 +147,8 @@ def test_counts_in_the_chapter():
 def test_errors_at_three_thresholds():
     table = re.findall(r'^0\.\d+ +[\d.]+ +([\d.]+) +([\d.]+) +[\d.]+$', outputs('prediction'), re.MULTILINE)
     errors = [(60 * float(recall) * (1 / float(precision) - 1), 60 - 60 * float(recall)) for precision, recall in table]
-    assert [tuple(map(round, pair)) for pair in errors] == [(17, 2), (6, 7), (27, 2)]
-    assert [round(alarms + 6 * misses) for alarms, misses in errors] == [29, 48, 39]
+    assert [tuple(map(round, pair)) for pair in errors] == [(16, 4), (10, 6), (23, 1)]
+    assert [round(alarms + 6 * misses) for alarms, misses in errors] == [40, 46, 29]
 
 
 def test_marks_of_training(marks_of_training):
@@ -160,8 +161,7 @@ def test_marks_of_training(marks_of_training):
     assert tuned['auroc'] - source['auroc'] < (source['auroc'] - scratch['auroc']) / 3
     assert [round(net['auroc'] - source['auroc'], 3) for net in (tuned, frozen)] == [0.031, 0.019]
     assert all(0.15 < net['auroc'] - scratch['auroc'] < 0.25 for net in (tuned, frozen))
-    assert round((tuned['accuracy'] - frozen['accuracy']) * COUNTS['test'].sum()) == 1
-    assert tuned['balanced_accuracy'] > frozen['balanced_accuracy']
+    assert tuned['accuracy'] == frozen['accuracy']
     renders = partial(evidence.select, evidence.read(), data='renders')
     *means, lowest = (renders(*group).auroc.mean() for group in (
         ('probe', 0), ('fine-tuning by SGD', 133), ('from scratch', 133)))
@@ -181,6 +181,34 @@ def test_what_training_from_scratch_needs(marks_of_training):
     assert max(means) < copied - 0.1 and marks_of_training['from scratch']['auroc'] < lowest[0]
 
 
+def test_the_range_of_scales():
+    """MXNet enlarges to 224 pixels what random scaling would leave smaller: of 256, that is 0.875."""
+    batches = RecordIter(utils.demo_set().validation, 8)
+    views = {}
+    for scale in (0.75, 0.875, 1):
+        scales = {'min_random_scale': scale, 'max_random_scale': scale}
+        views[scale] = next(mx.io.ImageRecordIter(**batches.options, **scales)).data[0].asnumpy()
+    assert abs(views[0.75] - views[0.875]).mean() < abs(views[0.875] - views[1]).mean() / 10
+    assert 'min_random_scale=0.75, max_random_scale=1.5' in Path('hotdog/batches.py').read_text()
+
+
+def test_the_scale_of_the_loss():
+    data = utils.demo_set()
+    labels = mx.nd.array(utils.labels(data.train))
+    weights = training.weighted_loss(data)(mx.nd.zeros((len(labels), 2)), labels) / np.log(2)
+    assert np.isclose(weights.mean().asscalar(), 3 / 8)
+
+
+def test_the_source_model_beside_the_network_of_the_page_try():
+    table = json.loads(Path('data/try.json').read_text())
+    source = [evidence.select(evidence.read(), 'source threshold', 0, data='renders', tested=tested).auroc.item()
+              for tested in ('renders', 'photographs')]
+    pairs = [table['test']['auroc'], round(source[0], 3), table['photographs']['all']['auroc'], round(source[1], 3)]
+    assert pairs == [0.973, 0.954, 0.951, 0.953]
+    for page in (Path('chapter_fine_tuning/try.md'), Path('chapter_fine_tuning/try_en.md')):
+        assert re.search(r'0\.973.*0\.954.*0\.951.*0\.953', page.read_text())
+
+
 @pytest.mark.long
 def test_from_scratch_with_other_initial_values():
     found = []
@@ -195,14 +223,17 @@ def test_from_scratch_with_other_initial_values():
 
 
 @pytest.mark.long
-def test_the_rate_of_frozen_features():
+@pytest.mark.parametrize('rates, part, setting', [
+    ((0.0003, 0.001, 0.003, 0.01), 'output', ('lr_mult', 10)),
+    ((0.001, 0.003, 0.01, 0.03), 'features', ('grad_req', 'null'))], ids=['fine-tuning', 'frozen features'])
+def test_the_validation_set_chooses_0_003(rates, part, setting):
     data, source, found = utils.demo_set(), utils.pretrained_net(), {}
-    for rate in (0.001, 0.003, 0.01, 0.03):
+    for rate in rates:
         utils.seed(0)
         net = utils.new_net(2)
         copy_features(net, source)
         net.output.initialize(mx.init.Normal(0.01))
-        net.features.collect_params().setattr('grad_req', 'null')
+        getattr(net, part).collect_params().setattr(*setting)
         found[rate] = utils.fit(net, data, rate, momentum=0.9)['auroc'][-1]
     assert max(found, key=found.get) == 0.003
 
@@ -283,7 +314,9 @@ def test_claims_of_the_page_evidence():
     assert [round(gap, 3) for gap in gaps] == [0.057, 0.007]
     row = evidence.compare({'': (tests('fine-tuning', 400, crop=224), scratch)}).iloc[0]
     assert (row.seeds, row.pictures) == ('0.053 … 0.062', '0.043 … 0.073')
-    assert (evidence.kept('origins-photographs-test') == 'imagenet_people').sum() == 87
+    origins = pd.Series(evidence.kept('origins-photographs-test')).value_counts()
+    assert list(origins[['imagenet_people', 'imagenet_hotdog']]) == [87, 122]
+    assert origins['imagenet_chili-dog'] + origins['imagenet_frankfurter'] == 203
     people = [tests(method, k, data='people').auroc.mean() for method, k in (('probe', 0), ('from scratch', 200))]
     assert [round(100 * (1 - value), 1) for value in people] == [0.5, 4.5]
     assert [round(value, 3) for value in people] == [0.995, 0.955]

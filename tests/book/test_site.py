@@ -32,7 +32,8 @@ LOOK = """() => ({
   faulty: document.querySelectorAll('mjx-merror, [data-mjx-error]').length,
   links: Array.from(document.querySelectorAll('a[href]'), a => a.href),
   struck: Array.from(document.querySelectorAll('div.math'), math => ['mjx-container', '.eqno']
-    .map(part => math.querySelector(part)?.getBoundingClientRect())).filter(([f, n]) => n && f?.right > n.left).length,
+    .map(part => math.querySelector(part)?.getBoundingClientRect()))
+    .filter(([f, n]) => n && f?.right > n.left && f.bottom > n.top).length,
   width: document.documentElement.scrollWidth})"""
 
 

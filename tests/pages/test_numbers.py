@@ -303,6 +303,7 @@ def test_claims_of_the_page_evidence():
     scratch = tests('from scratch', 3000)
     assert auroc[100, 'probe'] > scratch.auroc.mean() + 0.02 > auroc[10, 'probe']
     assert abs(auroc[30, 'probe'] - scratch.auroc.mean()) < 0.01
+    assert [round(auroc[pictures, 'probe'], 3) for pictures in (30, 100)] == [0.917, 0.942]
     assert scratch.accuracy.mean() > 0.82 and round(scratch.auroc.mean(), 3) == 0.913
     on_the_way = evidence.course(evidence.read(), scratch).mean(axis=1).round(3)
     assert list(on_the_way[[2000, 3000]]) == [0.917, 0.924]

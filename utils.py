@@ -9,7 +9,10 @@ import warnings
 import matplotlib.pyplot as plt
 import mxnet as mx
 import numpy as np
-from matplotlib import font_manager
+from IPython import get_ipython
+from IPython.core.pylabtools import print_figure
+from matplotlib import figure, font_manager
+from matplotlib_inline import backend_inline  # noqa: F401 (it chooses a picture's formats when it is imported)
 from mxnet import nd
 
 from hotdog import classifier, datasets, imagenet, records
@@ -33,6 +36,16 @@ __all__ = ['CACHE', 'MEAN', 'SPLITS', 'STD', 'RecordIter', 'class_names', 'compa
 CHINESE_FONTS = {'Noto Sans CJK JP', 'Noto Sans CJK SC', 'WenQuanYi Zen Hei', 'Microsoft YaHei', 'PingFang SC'}
 plt.rcParams['font.family'] = ['DejaVu Sans', *sorted(CHINESE_FONTS & set(font_manager.get_font_names()))]
 warnings.filterwarnings('ignore', 'Glyph .* missing')
+
+
+def drawing(chart):
+    """Return a figure as SVG, whose labels the book's editions translate, or None where it shows pictures."""
+    pixels = any(axis.images for axis in chart.axes)
+    return None if pixels else print_figure(chart, 'svg', metadata={'Date': None})
+
+
+if get_ipython():  # notebooks hold it beside the pixels
+    get_ipython().display_formatter.formatters['image/svg+xml'].for_type(figure.Figure, drawing)
 
 demo = os.environ.get('DEMO', '').lower() not in ('0', 'false')  # False: the published data set, 690 MB to download
 photos = os.environ.get('PHOTOS') or None  # a folder of your own (from this one), CLASS/* or {train,test}/CLASS/*

@@ -18,7 +18,7 @@ from sphinx.errors import ExtensionError
 from sphinx.search import languages
 from sphinx.search.zh import SearchChinese
 from sphinx.transforms import SphinxTransform
-from sphinx.util import logging
+from sphinx.util import images, logging
 from sphinx.writers.html5 import HTML5Translator
 
 from book import latex, notebooks
@@ -110,7 +110,7 @@ class Pages(SphinxTransform):
                 figure.replace_self(image)
 
     def describe_outputs(self):
-        """Attach to each output picture the alternative text before it; on the site, in a smaller format."""
+        """Attach to each output picture the alternative text before it, translate drawings and shrink photographs."""
         texts = []
         for node in list(self.document.findall(lambda node: isinstance(node, (nodes.raw, nodes.image)))):
             if isinstance(node, nodes.raw):
@@ -122,7 +122,10 @@ class Pages(SphinxTransform):
                     logger.warning('an output picture has no description: write a comment <!-- alt: ... --> at the end '
                                    'of the text before its cell', location=self.env.docname)
                 node['alt'] = texts.pop(0) if texts else ''
-                self.shrink(node)
+                if self.html or node['uri'].endswith('.svg'):
+                    self.adapt(node)
+                else:
+                    node['scale'] = 80
         for text in texts:
             logger.warning('no picture follows the comment <!-- alt: %s -->: remove it', text,
                            location=self.env.docname)
@@ -148,16 +151,16 @@ class Pages(SphinxTransform):
                                 (('morecols', 'colspan'), ('morerows', 'rowspan')) if cell.get(span)}) for cell in row]
         return nodes.row('', *cells)
 
-    def shrink(self, image):
-        """Show an output picture as WebP: a photograph needs a quarter of the room, a drawing stays sharp."""
-        if not self.html:
-            image['scale'] = 80
-            return
+    def adapt(self, image):
+        """Label a drawing in the page's language; show pictures as WebP, which need a quarter of the room."""
         path = Path(self.app.srcdir, self.env.docname).parent / image['uri']
+        if path.suffix == '.svg':
+            if self.config.language == 'zh_CN':
+                path.write_text(notebooks.in_chinese(path.read_text()))
+            return
         with Image.open(path) as picture:
-            drawing = len(picture.convert('RGB').quantize(256).getcolors()) < 256 or path.stat().st_size < 100_000
             image['uri'] = f'output_{digest(path)[:12]}.webp'
-            picture.convert('RGB').save(path.with_name(image['uri']), lossless=drawing, quality=90, method=6)
+            picture.convert('RGB').save(path.with_name(image['uri']), quality=90, method=6)
 
     def close_gaps(self):
         """Leave no space where a line ends within Chinese, or between Chinese and a reference, a formula or code."""
@@ -256,8 +259,10 @@ def configure(app, config):
     app.registry.css_files = [entry for entry in app.registry.css_files if entry[0] not in UNUSED]
 
 
-def check_outputs(app):
+def begin(app):
     """Stop when a page with code would be shown without outputs: d2lbook drops them when the page's text is newer."""
+    if app.builder.format == 'html':  # else it looks for a converter, which few readers have
+        app.builder.supported_image_types = [*app.builder.supported_image_types, 'image/webp']
     for path in sorted(Path(app.srcdir).parent.glob('eval/**/*.ipynb')):
         cells = notebooks.code_cells(nbformat.read(path, as_version=4))
         if any(cell.execution_count is None for cell in cells):
@@ -326,7 +331,7 @@ def finish(app, exception):
 
 def setup(app):
     """Add all this to Sphinx."""
-    languages['zh'] = Pairs
+    languages['zh'], images.mime_suffixes['.webp'] = Pairs, 'image/webp'
     app.doctreedir = str(Path(app.srcdir).with_name(f'doctrees-{Path(app.outdir).name}'))  # not within the site
     app.add_directive('parsed-literal', Output, override=True)
     app.add_directive('execution-record', Status)
@@ -335,7 +340,7 @@ def setup(app):
     app.add_js_file('book.js', priority=300)  # after Sphinx's doctools.js, before its translations.js
     app.add_css_file('style.css')
     app.connect('config-inited', configure, priority=400)  # before the copy button takes its settings
-    app.connect('builder-inited', check_outputs)
+    app.connect('builder-inited', begin)
     app.connect('html-page-context', page_context, priority=900)
     app.connect('build-finished', finish)
     # another extension reads all pages anew

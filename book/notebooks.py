@@ -22,6 +22,15 @@ METADATA = {  # as JupyterLab writes it, so that a page saved unchanged stays un
     'language_info': {'codemirror_mode': {'name': 'ipython', 'version': 3}, 'file_extension': '.py',
                       'mimetype': 'text/x-python', 'name': 'python', 'nbconvert_exporter': 'python',
                       'pygments_lexer': 'ipython3', 'version': '3.11.7'}}
+LABELS = {  # of drawings, in the Chinese edition
+    'epoch': '轮', 'updates': '更新次数', 'training loss': '训练损失', 'validation AUROC': '验证集AUROC',
+    'test AUROC': '测试集AUROC', 'accuracy': '准确率', 'cross-entropy': '交叉熵', 'training': '训练',
+    'validation': '验证', 'fine-tuning': '微调', 'from scratch': '从头训练', 'frozen features': '冻结特征',
+    'source model': '源模型', 'photographs of each class': '每类的照片数', 'all layers trained': '训练所有层',
+    'copied layers, of 9': '复制的层数（共9层）', 'share of the fine-tuned weights': '微调后的权重所占的份额',
+    'renders': '渲染图', 'photographs': '照片', 'threshold': '阈值', 'precision': '查准率', 'recall': '查全率',
+    'f1': 'F1', 'old answers kept': '保持原来回答的比例', 'linear probe': '线性探测', 'last module': '最后一个模块',
+    'layer-wise rates': '逐层学习率', 'gradual unfreezing': '逐步解冻', 'probe first': '先探测后微调'}
 
 
 def pages(start=Path('index.md')):
@@ -94,6 +103,12 @@ def attach_outputs(notebook, executed):
     for cell, source in zip(code_cells(notebook), code_cells(executed), strict=True):
         cell.outputs, cell.execution_count = source.outputs, source.execution_count
     return notebook
+
+
+def in_chinese(drawing):
+    """Return a drawing (SVG) with its labels in Chinese; what `LABELS` has not stays."""
+    drawing = drawing.replace("'DejaVu Sans'", "'DejaVu Sans', 'Noto Sans CJK SC'")  # the PDF's own font
+    return re.sub(r'(?<=>)[^<>]+(?=</text>)', lambda label: LABELS.get(label[0].strip(), label[0]), drawing)
 
 
 def settings():

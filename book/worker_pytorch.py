@@ -22,7 +22,7 @@ PLAIN = v2.Compose([v2.CenterCrop(224), v2.ToDtype(torch.float32, scale=True), v
 
 def read_records():
     """Return the JPEG files (uint8 tensors) of the training pictures with their labels, a list of pairs."""
-    return [(torch.from_numpy(jpeg.copy()), label) for jpeg, label in files.records(files.DATA / 'demo_train.rec')]
+    return [(torch.from_numpy(jpeg.copy()), label) for label, jpeg in files.records(files.DATA / 'demo_train.rec')]
 
 
 def network(name):

@@ -49,11 +49,11 @@ def digest(path):
 
 
 def records(path):
-    """Yield the encoded picture (n,), uint8, and the label (int) of each record of a RecordIO file, without MXNet."""
+    """Yield the label (int) and the encoded picture (n,), uint8, of each record of a RecordIO file, without MXNet."""
     words = np.fromfile(path, 'uint32')
     while len(words):  # magic number, length, flag, label, two numbers, the picture, padding
         length, label = int(words[1]), int(words[3:4].view('float32')[0])
-        yield words[8:].view('uint8')[:length - 24], label
+        yield label, words[8:].view('uint8')[:length - 24]
         words = words[2 + (length + 3) // 4:]
 
 

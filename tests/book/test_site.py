@@ -193,6 +193,14 @@ def test_labels_are_in_the_page_s_language(site, tab):
     assert tab.evaluate("() => document.querySelectorAll('.output .copybtn').length") == 0
 
 
+@pytest.mark.parametrize('folder, foreign', [('_images', '[a-z]{2}'), ('en/_images', '[\u3400-\u9fff]')])
+def test_drawings_are_labelled_in_the_page_s_language(site, folder, foreign):
+    drawings = [path.read_text() for path in (site / folder).glob('output_*.svg')]
+    labels = [re.findall(r'>([^<>]*\S[^<>]*)</text>', drawing) for drawing in drawings]
+    assert len(labels) > 6 and all(labels)
+    assert [label for label in sum(labels, []) if re.search(foreign, label)] == []
+
+
 def test_the_copy_button_copies_the_cell(site, tab):
     visit(tab, site / 'chapter_fine_tuning/index.html')
     tab.evaluate('document.execCommand = () => (window.copied = getSelection().toString() || '
@@ -267,6 +275,9 @@ plot()
 def small(tmp_path):
     """A book of one page, whose cell is said to have printed and drawn something; give a function that renders it."""
     folder, environment = tmp_path / 'clone', clone(tmp_path / 'clone')
+    (tmp_path / 'rsvg-convert').write_text(f'#!/bin/sh\ntouch {tmp_path}/called')  # it serves only PDFs
+    (tmp_path / 'rsvg-convert').chmod(0o755)
+    environment['PATH'] = f'{tmp_path}:{environment["PATH"]}'
     for path in [*folder.glob('chapter_fine_tuning/*'), *folder.glob('*_en.md'), *folder.glob('assignments/[0-9]*')]:
         path.unlink()
     (folder / 'index.md').write_text('# 书\n\n```toc\n:numbered:\n\nchapter_fine_tuning/index\n```\n')
@@ -280,7 +291,7 @@ def small(tmp_path):
         cell, = notebooks.code_cells(notebook)
         picture = next(output for path in notebooks.CHAPTER.glob('*.ipynb') for stored in
                        notebooks.code_cells(nbformat.read(path, as_version=4)) for output in stored.outputs
-                       if 'image/png' in output.get('data', ()))
+                       if 'image/png' in output.get('data', ()) and 'image/svg+xml' not in output.data)
         cell.execution_count = 1 if executed else None
         cell.outputs = [nbformat.v4.new_output('stream', text='*not bold* `x`_\n'), picture]
         target = folder / '_build/eval/chapter_fine_tuning/index.ipynb'
@@ -291,9 +302,10 @@ def small(tmp_path):
     return build
 
 
-def test_the_tree_becomes_what_a_reader_expects(small, tab):
+def test_the_tree_becomes_what_a_reader_expects(small, tab, tmp_path):
     result, page = small()
     assert result.returncode == 0, result.stderr
+    assert not (tmp_path / 'called').exists()  # few readers have it
     visit(tab, page)
     text = tab.inner_text('article')
     assert '见第1节、图1.1与(1.1)。用MXNet的法文字，' in text and 'MXNet 1.9。' in text

@@ -32,7 +32,7 @@ def test_what_is_written_is_read_by_mxnet(tmp_path):
 
 
 def test_records_are_read_without_mxnet_as_with_it():
-    assert [(label, jpeg.tobytes()) for jpeg, label in files.records(DEMO)] == list(records.samples(DEMO))
+    assert [(label, jpeg.tobytes()) for label, jpeg in files.records(DEMO)] == list(records.samples(DEMO))
 
 
 def test_a_full_disk_is_an_os_error(tmp_path):

@@ -197,7 +197,7 @@ def test_labels_are_in_the_page_s_language(site, tab):
 def test_drawings_are_labelled_in_the_page_s_language(site, folder, foreign):
     drawings = [path.read_text() for path in (site / folder).glob('output_*.svg')]
     labels = [re.findall(r'>([^<>]*\S[^<>]*)</text>', drawing) for drawing in drawings]
-    assert len(labels) > 6 and all(labels)
+    assert len(labels) == 8 and all(labels)
     assert [label for label in sum(labels, []) if re.search(foreign, label)] == []
 
 

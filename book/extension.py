@@ -88,12 +88,12 @@ class Pages(SphinxTransform):
         self.html = self.app.builder.format == 'html'
         self.figures()
         self.describe_outputs()
-        self.data_frames()
         for title in self.document.findall(nodes.title):  # Sphinx numbers the sections itself
             first = title.next_node(nodes.Text)
             first.parent.replace(first, nodes.Text(re.sub(r'^\d+\. ', '', first)))
         if self.config.language == 'zh_CN':
             self.close_gaps()
+        self.data_frames()  # after that: what a cell shows stays as it is
         if self.html:
             self.keep_marks()
         elif self.app.builder.format == 'latex':
@@ -143,10 +143,10 @@ class Pages(SphinxTransform):
             group += [nodes.thead('', *map(self.table_row, head)), nodes.tbody('', *map(self.table_row, body))]
             node.replace_self(nodes.table('', group, classes=['dataframe', 'colwidths-auto']))
 
-    @staticmethod
-    def table_row(row):
-        """Return a row of an HTML table, an element `tr`, as a node."""
-        cells = [nodes.entry('', nodes.paragraph('', ''.join(cell.itertext())),
+    def table_row(self, row):
+        """Return a row of an HTML table, an element `tr`, as a node; in print, no line breaks within a number."""
+        space = ' ' if self.html else '\u00a0'
+        cells = [nodes.entry('', nodes.paragraph('', ''.join(cell.itertext()).replace(' … ', f'{space}…{space}')),
                              **{more: int(cell.get(span)) - 1 for more, span in
                                 (('morecols', 'colspan'), ('morerows', 'rowspan')) if cell.get(span)}) for cell in row]
         return nodes.row('', *cells)

@@ -28,7 +28,8 @@ def cells():
 def measure():
     """Return {method: {'validation': {rate: AUROC}, 'rate', and 'accuracy', 'auroc', 'kept': a value a seed}}."""
     prepare, methods = cells()
-    page = {'measured': {}}
+    import utils  # here, after the settings below
+    page = {'measured': {}, 'utils': utils}
     os.chdir(notebooks.CHAPTER)  # where notebooks run
     for source in prepare:
         exec(source, page)

@@ -89,7 +89,8 @@ def test_the_student_version_shows_the_statement_and_neither_solutions_nor_hidde
     assert all('### BEGIN HIDDEN TESTS' in cell.source for cell in tests)
     points = [cell.metadata.nbgrader.points for cell in (*tests, conclusion)]
     row = next(line for line in page.splitlines() if f'(assignments/{name}.ipynb)' in line)
-    assert f'| {sum(points[:-2])} + {points[-2]} + {points[-1]} |' in row
+    minutes = re.search(r'(?:约|[Aa]bout )(\d+)(?:分钟| minutes)', text)[1]
+    assert f'| {minutes} | {sum(points[:-2])} + {points[-2]} + {points[-1]} |' in row
     assert notebook.cells[-1].source.splitlines()[2] == '……' and conclusion.metadata.nbgrader.solution
 
 

@@ -9,8 +9,8 @@ from book import notebooks
 CORE = ('index', 'dataset', 'training', 'prediction')
 LIMITS = {'English words': 4500, 'Chinese characters': 6500, 'lines of code': 80}
 CODE = re.compile(r'^```(?:python \.input|\{\.python \.noeval\})\n(.*?)^```', re.MULTILINE | re.DOTALL)
-NOT_PROSE = re.compile(r'^```.*?^```|<!--.*?-->|^:\w+:[^\n]*$|:\w+:`[^`]*`|\$+[^$]+\$+|`[^`\n]*`|\]\([^)]*\)',
-                       re.MULTILINE | re.DOTALL)
+NOT_PROSE = re.compile(r'^```.*?^```|<!--.*?-->|^:(?:label|eqlabel|width):[^\n]*$|:\w+:`[^`]*`|\$+[^$]+\$+|`[^`\n]*`|'
+                       r'\]\([^)]*\)', re.MULTILINE | re.DOTALL)
 
 
 def count(chinese, english):

@@ -26,7 +26,7 @@ from hotdog.batches import RecordIter
 PAGES = notebooks.pages() + notebooks.pages(Path('index_en.md'))
 FACTS = list(csv.DictReader(Path(__file__).with_name('facts.csv').read_text().splitlines()))
 NUMBER = re.compile(r'(?<![A-Za-z\d_.,-])\d+(?:[.,]\d+)*(?![A-Za-z\d_])')
-MARKUP = re.compile(r'^```.*?^```|:\w+:`[^`]*`|^:\w+.*$|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^#+ (?:\d+\. )?|^\d+\. ',
+MARKUP = re.compile(r'^```.*?^```|:\w+:`[^`]*`|^\| \d[^\n]*|\]\([^)]*\)|`[^`\n]*`|\$+[^$]+\$+|^#+ (?:\d+\. )?|^\d+\. ',
                     re.MULTILINE | re.DOTALL)
 COUNTS = {split: np.bincount(utils.labels(getattr(utils.demo_set(), split))) for split in utils.SPLITS}
 
@@ -118,6 +118,7 @@ def test_squeezenet():
     assert 1.235e6 < sum(p.data().size for p in parameters) < 1.245e6
     assert all(p.data().dtype == np.float32 for p in parameters)  # 4 bytes each: less than 5 MB
     assert min(photographs.read_picture('img/real_hotdog.jpg').size) == 256
+    assert round(sum(p.data().size for p in parameters) / 723_522, 1) == 1.7 and '2894088' in outputs('larger')
 
 
 def test_hot_dogs_are_class_1():
@@ -319,6 +320,13 @@ def test_claims_of_the_page_evidence():
     assert (row.seeds, row.pictures) == ('0.053 … 0.062', '0.043 … 0.073')
     origins = pd.Series(evidence.kept('origins-photographs-test')).value_counts()
     assert list(origins[['imagenet_people', 'imagenet_hotdog']]) == [87, 122]
+    assert origins[['imagenet_pets', 'imagenet_food', 'imagenet_furniture']].sum() == 261
+    rows = evidence.read().query("split == 'test' and data != 'renders'")
+    on_cpu = (rows.view == 128) | (rows.data == 'people') | (rows.method == 'fine-tuning') & (rows.pictures == 100)
+    assert (rows.processor.eq('AMD EPYC') == on_cpu).all()
+    tables = outputs('evidence')  # the column of p values comes last
+    for name, p in (('fine-tuning, frozen features', 0.025), ('fine-tuning, frozen features, 1000 each', 0.056)):
+        assert re.findall(rf'^{name} +[^a-z]*(0\.\d+) *$', tables, re.MULTILINE)[-1] == str(p)
     assert origins['imagenet_chili-dog'] + origins['imagenet_frankfurter'] == 203
     people = [tests(method, k, data='people').auroc.mean() for method, k in (('probe', 0), ('from scratch', 200))]
     assert [round(100 * (1 - value), 1) for value in people] == [0.5, 4.5]

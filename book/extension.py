@@ -14,6 +14,7 @@ import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive, directives
 from PIL import Image
+from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.errors import ExtensionError
 from sphinx.search import languages
 from sphinx.search.zh import SearchChinese
@@ -122,10 +123,7 @@ class Pages(SphinxTransform):
                     logger.warning('an output picture has no description: write a comment <!-- alt: ... --> at the end '
                                    'of the text before its cell', location=self.env.docname)
                 node['alt'] = texts.pop(0) if texts else ''
-                if self.html or node['uri'].endswith('.svg'):
-                    self.adapt(node)
-                else:
-                    node['scale'] = 80
+                self.adapt(node)
         for text in texts:
             logger.warning('no picture follows the comment <!-- alt: %s -->: remove it', text,
                            location=self.env.docname)
@@ -152,15 +150,17 @@ class Pages(SphinxTransform):
         return nodes.row('', *cells)
 
     def adapt(self, image):
-        """Label a drawing in the page's language; show pictures as WebP, which need a quarter of the room."""
+        """Label a drawing in the page's language; on the site, show pictures as WebP, a quarter as large."""
         path = Path(self.app.srcdir, self.env.docname).parent / image['uri']
         if path.suffix == '.svg':
             if self.config.language == 'zh_CN':
                 path.write_text(notebooks.in_chinese(path.read_text()))
-            return
-        with Image.open(path) as picture:
-            image['uri'] = f'output_{digest(path)[:12]}.webp'
-            picture.convert('RGB').save(path.with_name(image['uri']), quality=90, method=6)
+        elif self.html:
+            with Image.open(path) as picture:
+                image['uri'] = f'output_{digest(path)[:12]}.webp'
+                picture.convert('RGB').save(path.with_name(image['uri']), quality=90, method=6)
+        else:
+            image['scale'] = 80
 
     def close_gaps(self):
         """Leave no space where a line ends within Chinese, or between Chinese and a reference, a formula or code."""
@@ -259,10 +259,8 @@ def configure(app, config):
     app.registry.css_files = [entry for entry in app.registry.css_files if entry[0] not in UNUSED]
 
 
-def begin(app):
+def check_outputs(app):
     """Stop when a page with code would be shown without outputs: d2lbook drops them when the page's text is newer."""
-    if app.builder.format == 'html':  # else it looks for a converter, which few readers have
-        app.builder.supported_image_types = [*app.builder.supported_image_types, 'image/webp']
     for path in sorted(Path(app.srcdir).parent.glob('eval/**/*.ipynb')):
         cells = notebooks.code_cells(nbformat.read(path, as_version=4))
         if any(cell.execution_count is None for cell in cells):
@@ -331,7 +329,9 @@ def finish(app, exception):
 
 def setup(app):
     """Add all this to Sphinx."""
-    languages['zh'], images.mime_suffixes['.webp'] = Pairs, 'image/webp'
+    languages['zh'] = Pairs
+    images.mime_suffixes['.webp'] = 'image/webp'  # else Sphinx looks for a converter, which few readers have
+    StandaloneHTMLBuilder.supported_image_types = [*StandaloneHTMLBuilder.supported_image_types, 'image/webp']
     app.doctreedir = str(Path(app.srcdir).with_name(f'doctrees-{Path(app.outdir).name}'))  # not within the site
     app.add_directive('parsed-literal', Output, override=True)
     app.add_directive('execution-record', Status)
@@ -340,7 +340,7 @@ def setup(app):
     app.add_js_file('book.js', priority=300)  # after Sphinx's doctools.js, before its translations.js
     app.add_css_file('style.css')
     app.connect('config-inited', configure, priority=400)  # before the copy button takes its settings
-    app.connect('builder-inited', begin)
+    app.connect('builder-inited', check_outputs)
     app.connect('html-page-context', page_context, priority=900)
     app.connect('build-finished', finish)
     # another extension reads all pages anew
